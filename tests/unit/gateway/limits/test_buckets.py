@@ -21,11 +21,11 @@ def taken(buckets: LocalBuckets, one: Bucket, now: float, tries: int = 1000) -> 
 
 @pytest.mark.parametrize("now", [0.0, 1e9])
 @pytest.mark.parametrize(("requests", "burst"), [(60, 10), (7, 7), (1_000_000, 500), (1, 1)])
-def test_as_many_as_the_burst_are_taken_at_once(requests: int, burst: int, now: float) -> None:
+def test_calls_up_to_the_burst_are_taken_at_once(requests: int, burst: int, now: float) -> None:
     assert taken(LocalBuckets(), bucket(requests=requests, burst=burst), now) == burst
 
 
-def test_calls_come_back_one_by_one() -> None:
+def test_a_bucket_refills_one_call_at_a_time() -> None:
     buckets = LocalBuckets()
     assert taken(buckets, bucket(), 0.0) == 10
     assert taken(buckets, bucket(), 0.99) == 0
@@ -34,7 +34,7 @@ def test_calls_come_back_one_by_one() -> None:
     assert taken(buckets, bucket(), 1000.0) == 10
 
 
-def test_over_a_long_time_the_rate_holds_whatever_is_refused() -> None:
+def test_refused_calls_do_not_change_the_rate_over_a_long_time() -> None:
     buckets = LocalBuckets()
     one = bucket(requests=100, burst=5)
     found = sum(buckets.take([one], step / 100) is None for step in range(100 * 600))
@@ -51,7 +51,7 @@ def test_a_refusal_says_when_the_next_call_is_taken() -> None:
     assert buckets.take([one], 4.0 + verdict.wait) is None
 
 
-def test_a_call_that_one_bucket_refuses_takes_from_no_other() -> None:
+def test_a_call_refused_by_one_bucket_takes_nothing_from_the_others() -> None:
     buckets = LocalBuckets()
     wide, narrow = bucket("wide", burst=5), bucket("narrow", burst=1)
     assert buckets.take([wide, narrow], 0.0) is None
@@ -62,7 +62,7 @@ def test_a_call_that_one_bucket_refuses_takes_from_no_other() -> None:
     assert taken(buckets, wide, 0.0) == 4
 
 
-def test_of_several_that_refuse_the_one_counts_that_does_so_for_longest() -> None:
+def test_the_verdict_names_the_bucket_that_refuses_for_longest() -> None:
     buckets = LocalBuckets()
     short, long = bucket("short", burst=1), bucket("long", requests=1, burst=1)
     assert buckets.take([short, long], 0.0) is None
@@ -71,7 +71,7 @@ def test_of_several_that_refuse_the_one_counts_that_does_so_for_longest() -> Non
     assert verdict.bucket is long
 
 
-def test_a_limit_that_is_narrowed_refuses_for_no_longer_than_it_takes_to_fill() -> None:
+def test_after_a_limit_changes_a_call_waits_for_at_most_one_new_interval() -> None:
     buckets = LocalBuckets()
     taken(buckets, bucket(seconds=3600, burst=60), 0.0)
     narrow = bucket(seconds=1, burst=1)
@@ -81,7 +81,7 @@ def test_a_limit_that_is_narrowed_refuses_for_no_longer_than_it_takes_to_fill() 
     assert buckets.take([narrow], verdict.wait) is None
 
 
-def test_the_bucket_used_longest_ago_makes_room() -> None:
+def test_the_least_recently_used_bucket_is_evicted() -> None:
     buckets = LocalBuckets(capacity=2)
     for key in ("a", "b", "a", "c"):
         assert buckets.take([bucket(key, burst=2)], 0.0) is None

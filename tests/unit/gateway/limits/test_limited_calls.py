@@ -1,4 +1,4 @@
-"""Calls that a server refuses for their number."""
+"""Calls that exceed the limits of a server."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def server(*entries: Any, **limits: Any) -> Server:
     return Server(*(entries or [tool()]), rate_limits=RateLimits(**limits))
 
 
-async def test_one_call_too_many_is_told_when_to_come_again() -> None:
+async def test_a_call_over_the_limit_gets_429_with_retry_after() -> None:
     shop = server(shared=rate(2, seconds=60))
     assert await statuses(shop, call(), call()) == [200, 200]
     answer = await shop.respond(call())
@@ -56,7 +56,7 @@ async def test_one_call_too_many_is_told_when_to_come_again() -> None:
     assert await statuses(shop, call(), call()) == [200, 429]
 
 
-async def test_a_refused_call_is_counted_as_refused_and_not_as_a_failure_of_its_tool() -> None:
+async def test_a_refused_call_is_counted_as_rejected_and_not_as_a_tool_call() -> None:
     shop = server(shared=rate())
     await statuses(shop, call(), call())
     assert [outcome for _, _, outcome in shop.observer.requests] == ["ok", "rejected"]
@@ -64,7 +64,7 @@ async def test_a_refused_call_is_counted_as_refused_and_not_as_a_failure_of_its_
     assert shop.observer.limits == ["shared"]
 
 
-async def test_the_audit_tells_of_a_refused_call(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_audit_log_records_a_refused_call(caplog: pytest.LogCaptureFixture) -> None:
     shop = Server(tool(), rate_limits=RateLimits(shared=rate()), audit="Failures")
     with caplog.at_level(logging.INFO):
         await statuses(shop, call(), call())
@@ -72,7 +72,7 @@ async def test_the_audit_tells_of_a_refused_call(caplog: pytest.LogCaptureFixtur
     assert (line.__dict__["tool"], line.__dict__["outcome"]) == ("search", "rejected")
 
 
-async def test_one_client_uses_up_its_own_limit_alone() -> None:
+async def test_each_client_has_its_own_limit() -> None:
     shop = server(per_client=rate())
     assert await statuses(
         shop, call(), call(), call(address="192.0.2.2"), call(address="192.0.2.2")
@@ -80,7 +80,7 @@ async def test_one_client_uses_up_its_own_limit_alone() -> None:
     assert shop.observer.limits == ["perClient", "perClient"]
 
 
-async def test_a_client_that_authenticates_has_one_limit_at_all_its_addresses() -> None:
+async def test_an_authenticated_client_has_one_limit_across_its_addresses() -> None:
     keys = {"alice": "a" * 32, "bob": "b" * 32}
     secret = {"kind": "Secret", "metadata": {"namespace": "demo", "name": "keys"}}
     shop = Server(
@@ -98,7 +98,7 @@ async def test_a_client_that_authenticates_has_one_limit_at_all_its_addresses() 
     assert await statuses(shop, *found) == [200, 429, 200]
 
 
-async def test_lists_and_greetings_are_not_counted() -> None:
+async def test_lists_and_discovery_do_not_count_toward_the_limit() -> None:
     shop = server(shared=rate())
     assert (
         await statuses(shop, call(), *[modern("tools/list"), modern("server/discover")] * 9)
@@ -106,7 +106,7 @@ async def test_lists_and_greetings_are_not_counted() -> None:
     )
 
 
-async def test_every_method_that_may_wait_is_counted() -> None:
+async def test_prompts_resources_and_completions_count_toward_the_limit() -> None:
     shop = server(tool(), prompt("hello"), resource(uri="docs://a", text="a"), shared=rate())
     reference = {"type": "ref/prompt", "name": "review"}
     completion = {"ref": reference, "argument": {"name": "x", "value": ""}}
@@ -123,7 +123,7 @@ async def test_every_method_that_may_wait_is_counted() -> None:
     )
 
 
-async def test_the_revisions_with_sessions_count_the_same() -> None:
+async def test_revisions_with_sessions_count_each_call_of_a_batch() -> None:
     shop = server(shared=rate(2))
     session = await shop.initialize("2025-03-26")
     request = legacy("tools/call", {"name": "search"}, mcp_session_id=session)
@@ -133,7 +133,7 @@ async def test_the_revisions_with_sessions_count_the_same() -> None:
     assert ["error" in each for each in json.loads(answer.body)] == [False, True]
 
 
-async def test_a_pattern_limits_what_it_matches_together_and_nothing_else() -> None:
+async def test_tools_that_match_a_pattern_share_its_limit_and_others_do_not() -> None:
     shop = server(
         tool("orders-get"),
         tool("orders-list"),
@@ -148,7 +148,7 @@ async def test_a_pattern_limits_what_it_matches_together_and_nothing_else() -> N
     assert shop.observer.limits == ["tools"]
 
 
-async def test_every_pattern_that_matches_has_to_leave_room() -> None:
+async def test_a_call_must_be_within_the_limit_of_every_matching_pattern() -> None:
     narrow = LimitRule(pattern="a", per_client=rate())
     wide = LimitRule(pattern="*", shared=rate(3))
     shop = server(tool("a"), tool("b"), tools=(narrow, wide))
@@ -160,7 +160,7 @@ async def test_every_pattern_that_matches_has_to_leave_room() -> None:
     ]
 
 
-async def test_prompts_and_resources_have_patterns_of_their_own() -> None:
+async def test_prompts_and_resources_have_their_own_patterns() -> None:
     rules = (LimitRule(pattern="*", shared=rate()),)
     shop = server(prompt("x"), resource(uri="docs://a", text="a"), prompts=rules, resources=rules)
     get = modern("prompts/get", {"name": "review"})
@@ -171,13 +171,13 @@ async def test_prompts_and_resources_have_patterns_of_their_own() -> None:
     assert shop.observer.limits == ["prompts", "resources"]
 
 
-async def test_resources_of_a_template_are_limited_together() -> None:
+async def test_resources_of_a_template_share_a_limit() -> None:
     template = resource(uri_template="docs://{id}", text="a")
     shop = server(template, resources=(LimitRule(pattern="docs://{id}", shared=rate()),))
     assert await statuses(shop, read("docs://1"), read("docs://2")) == [200, 429]
 
 
-async def test_who_may_not_use_a_tool_does_not_use_up_its_limit() -> None:
+async def test_calls_without_permission_do_not_count_toward_the_limit_of_a_tool() -> None:
     keys = {"alice": "a" * 32, "bob": "b" * 32}
     secret = {"kind": "Secret", "metadata": {"namespace": "demo", "name": "keys"}}
     allowed = AccessRule(tools=("*",), principals=("alice",))
@@ -199,7 +199,7 @@ async def test_a_tool_has_its_own_limit() -> None:
     assert shop.observer.limits == ["tool"]
 
 
-async def test_a_tool_takes_no_more_calls_at_a_time_than_it_may() -> None:
+async def test_a_call_over_the_concurrency_limit_of_a_tool_gets_429() -> None:
     shop = Server(tool("a", max_concurrent_requests=1), tool("b"))
     shop.executor.gate.clear()
     first = asyncio.create_task(shop.respond(call("a")))
@@ -212,7 +212,7 @@ async def test_a_tool_takes_no_more_calls_at_a_time_than_it_may() -> None:
     assert shop.observer.limits == ["toolConcurrency"]
 
 
-async def test_a_call_that_finds_no_place_takes_nothing_from_the_limits() -> None:
+async def test_a_call_over_the_concurrency_limit_does_not_count_toward_the_rate_limit() -> None:
     shop = Server(tool(max_concurrent_requests=1, rate_limit=rate(2)))
     shop.executor.gate.clear()
     first = asyncio.create_task(shop.respond(call()))
@@ -223,7 +223,7 @@ async def test_a_call_that_finds_no_place_takes_nothing_from_the_limits() -> Non
     assert await statuses(shop, call(), call()) == [200, 429]
 
 
-async def test_new_limits_are_in_force_at_once_and_what_was_used_stays_used() -> None:
+async def test_new_limits_apply_at_once_and_include_earlier_calls() -> None:
     shop = server(shared=rate(3))
     await statuses(shop, *[call()] * 3)
     shop.current.swap(table(tool(), rate_limits=RateLimits(shared=rate(3, burst=1))))
@@ -232,7 +232,7 @@ async def test_new_limits_are_in_force_at_once_and_what_was_used_stays_used() ->
     assert await statuses(shop, *[call()] * 9) == [200] * 9
 
 
-async def test_a_client_has_no_more_calls_at_a_time_than_it_may() -> None:
+async def test_a_call_over_the_concurrency_limit_of_a_client_gets_429() -> None:
     shop = Server(tool(), max_concurrent_requests_per_client=1)
     shop.executor.gate.clear()
     first = asyncio.create_task(shop.respond(call()))
@@ -244,7 +244,7 @@ async def test_a_client_has_no_more_calls_at_a_time_than_it_may() -> None:
     assert await statuses(shop, call()) == [200]
 
 
-def test_the_name_of_a_client_is_in_no_name_of_a_bucket() -> None:
+def test_the_key_of_a_bucket_does_not_contain_the_name_of_the_client() -> None:
     plan = Plan(table(tool(), rate_limits=RateLimits(per_client=rate())).catalog)
     [bucket] = plan.buckets(Called(), "https://login.example.com alice")
     assert "alice" not in bucket.key

@@ -1,4 +1,4 @@
-"""Requests for tasks: those that come when they were asked to count for nothing."""
+"""Limits on requests for tasks: polls at the advertised interval do not count."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def begun(server: Server) -> str:
     return await begin(server)
 
 
-async def test_looking_as_often_as_asked_counts_for_nothing() -> None:
+async def test_polling_at_the_advertised_interval_does_not_count() -> None:
     async with serving(report(), rate_limits=limited(ONE_AN_HOUR)) as server:
         task_id = await begun(server)
         for _ in range(100):
@@ -47,7 +47,7 @@ async def test_looking_as_often_as_asked_counts_for_nothing() -> None:
         assert server.observer.limits == []
 
 
-async def test_looking_at_many_tasks_counts_for_nothing_either() -> None:
+async def test_polling_many_tasks_at_the_interval_does_not_count() -> None:
     rate = RateLimit(requests=20, seconds=3600, burst=20)
     async with serving(report(), rate_limits=limited(rate)) as server:
         tasks = [await begun(server) for _ in range(20)]
@@ -58,7 +58,7 @@ async def test_looking_at_many_tasks_counts_for_nothing_either() -> None:
         assert server.observer.limits == []
 
 
-async def test_looking_more_often_counts_as_calling() -> None:
+async def test_polling_faster_than_the_interval_counts_as_calls() -> None:
     async with serving(report(), rate_limits=limited(THREE_AN_HOUR)) as server:
         task_id = await begun(server)
         found = [await status(server, asking(task_id)) for _ in range(BURST + 4)]
@@ -70,7 +70,7 @@ async def test_looking_more_often_counts_as_calling() -> None:
 
 
 @pytest.mark.parametrize("method", ["tasks/update", "tasks/cancel"])
-async def test_changing_tasks_counts_as_calling(method: str) -> None:
+async def test_updates_and_cancellations_of_tasks_count_as_calls(method: str) -> None:
     async with serving(report(), rate_limits=limited(THREE_AN_HOUR)) as server:
         task_id = await begun(server)
         found = [await status(server, asking(task_id, method)) for _ in range(3)]
@@ -78,13 +78,13 @@ async def test_changing_tasks_counts_as_calling(method: str) -> None:
 
 
 @pytest.mark.parametrize("task_id", ["0" * 32, 7, None])
-async def test_asking_for_what_is_no_task_counts_as_calling(task_id: object) -> None:
+async def test_polling_a_task_that_does_not_exist_counts_as_calls(task_id: object) -> None:
     async with serving(report(), rate_limits=limited(THREE_AN_HOUR)) as server:
         found = [await status(server, asking(task_id)) for _ in range(4)]
         assert found == [200, 200, 200, 429]
 
 
-async def test_nobody_uses_up_what_another_client_may_look() -> None:
+async def test_polls_of_one_client_do_not_count_toward_the_limit_of_another() -> None:
     async with serving(report(), rate_limits=limited(ONE_AN_HOUR)) as server:
         task_id = await begun(server)
         other = [await status(server, asking(task_id, address="192.0.2.7")) for _ in range(9)]
@@ -92,14 +92,14 @@ async def test_nobody_uses_up_what_another_client_may_look() -> None:
         assert [await status(server, asking(task_id)) for _ in range(BURST)] == [200] * BURST
 
 
-async def test_only_the_limit_of_the_client_counts_requests_for_tasks() -> None:
+async def test_polls_count_only_toward_the_limit_of_the_client() -> None:
     shared = RateLimit(requests=1, seconds=3600, burst=1)
     async with serving(report(), rate_limits=RateLimits(shared=shared)) as server:
         task_id = await begun(server)
         assert [await status(server, asking(task_id)) for _ in range(9)] == [200] * 9
 
 
-async def test_a_shorter_interval_holds_at_once() -> None:
+async def test_a_shorter_poll_interval_applies_at_once() -> None:
     polls = Polls()
     polls.told("a", "1", 3600.0)
     assert [polls.take("a", "1") for _ in range(3)] == [True, True, False]
@@ -108,7 +108,7 @@ async def test_a_shorter_interval_holds_at_once() -> None:
     assert polls.take("a", "1")
 
 
-async def test_as_many_tasks_are_kept_as_there_is_room_for() -> None:
+async def test_the_oldest_task_is_evicted_when_the_table_is_full() -> None:
     polls = Polls(capacity=2)
     for task_id in ("1", "2", "3"):
         polls.told("a", task_id, 5.0)
