@@ -1,4 +1,4 @@
-"""Servers whose clients send API keys."""
+"""Servers whose clients authenticate with API keys."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def test_a_client_with_a_key_is_served() -> None:
         {"cookie": f"x-api-key={ALICE}"},
     ],
 )
-async def test_a_client_without_a_key_is_told_where_it_belongs(sent: dict[str, str]) -> None:
+async def test_a_client_without_a_key_gets_401_that_names_the_header(sent: dict[str, str]) -> None:
     shop = server(Clients(alice=ALICE))
 
     answer = await shop.respond(modern("tools/call", CALL, **sent))
@@ -63,7 +63,7 @@ async def test_a_client_without_a_key_is_told_where_it_belongs(sent: dict[str, s
 @pytest.mark.parametrize(
     "key", ["x", ALICE[:-1], ALICE + "x", ALICE.upper(), f"{ALICE}, {ALICE}", "ü" * 20, "k" * 5000]
 )
-async def test_a_key_of_nobody_is_refused(key: str) -> None:
+async def test_an_unknown_key_is_refused(key: str) -> None:
     shop = server(Clients(alice=ALICE))
 
     answer = await shop.respond(modern("tools/call", CALL, x_api_key=key))
@@ -73,7 +73,7 @@ async def test_a_key_of_nobody_is_refused(key: str) -> None:
     assert shop.observer.authentications == ["invalid"]
 
 
-async def test_a_flood_of_unknown_keys_reads_no_secrets_and_locks_out_no_known_client() -> None:
+async def test_many_unknown_keys_are_rate_limited_and_known_clients_are_still_served() -> None:
     clients = Clients(alice=ALICE)
     shop = server(clients)
 
@@ -89,13 +89,13 @@ async def test_a_flood_of_unknown_keys_reads_no_secrets_and_locks_out_no_known_c
     assert found == [401] * half + [429] * (300 - half)
     assert shop.observer.authentications[-1] == "busy"
     assert await tried(ALICE) == 200, "from the same address"
-    assert await tried(BOB, "192.0.2.2") == 401, "one that is looked for"
+    assert await tried(BOB, "192.0.2.2") == 401, "another address can look up keys"
 
     await asyncio.sleep(1)
     assert await tried(BOB) == 401
 
 
-async def test_a_key_in_authorization_follows_the_word_bearer() -> None:
+async def test_a_key_in_the_authorization_header_needs_the_bearer_scheme() -> None:
     auth = Auth(api_keys=ApiKeys(namespace="demo", name="clients"))
     shop = server(Clients(alice=ALICE), auth)
 
@@ -112,7 +112,7 @@ async def test_a_key_in_authorization_follows_the_word_bearer() -> None:
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-async def test_a_key_that_comes_twice_is_refused() -> None:
+async def test_a_request_with_two_key_headers_is_refused() -> None:
     shop = server(Clients(alice=ALICE))
     request = modern("tools/call", CALL, x_api_key=ALICE)
     twice = type(request)(request.method, request.headers, frozenset({"x-api-key"}), request.body)
@@ -120,7 +120,7 @@ async def test_a_key_that_comes_twice_is_refused() -> None:
     assert (await shop.respond(twice)).status == 401
 
 
-async def test_every_method_of_both_eras_is_guarded() -> None:
+async def test_every_method_of_both_eras_requires_a_key() -> None:
     shop = server(Clients(alice=ALICE))
     answers = [
         await shop.respond(modern("server/discover")),
@@ -137,14 +137,14 @@ async def test_every_method_of_both_eras_is_guarded() -> None:
     assert [answer.status for answer in answers] == [401] * 7
 
 
-async def test_a_browsers_preflight_needs_no_key() -> None:
+async def test_a_cors_preflight_needs_no_key() -> None:
     request = modern("tools/list")
     shop = server(Clients(alice=ALICE))
 
     assert (await shop.respond(type(request)("OPTIONS", request.headers))).status == 204
 
 
-async def test_a_key_is_not_handed_on_to_backends() -> None:
+async def test_a_key_is_not_forwarded_to_backends() -> None:
     shop = server(Clients(alice=ALICE))
 
     await shop.result(modern("tools/call", CALL, x_api_key=ALICE, x_other="kept"))
@@ -154,7 +154,7 @@ async def test_a_key_is_not_handed_on_to_backends() -> None:
     assert call.headers["x-other"] == "kept"
 
 
-async def test_a_new_key_is_good_at_its_first_use() -> None:
+async def test_a_new_key_is_accepted_at_its_first_use() -> None:
     clients = Clients(alice=ALICE)
     shop = server(clients)
     await shop.result(modern("tools/list", x_api_key=ALICE))
@@ -165,7 +165,7 @@ async def test_a_new_key_is_good_at_its_first_use() -> None:
     assert clients.distrusted == clients.reads == 2
 
 
-async def test_a_key_that_was_removed_is_refused_after_a_while() -> None:
+async def test_a_removed_key_is_refused_once_the_cached_keys_expire() -> None:
     clients = Clients(alice=ALICE, bob=BOB)
     shop = server(clients)
     await shop.result(modern("tools/list", x_api_key=BOB))
@@ -176,7 +176,7 @@ async def test_a_key_that_was_removed_is_refused_after_a_while() -> None:
     assert (await shop.respond(modern("tools/list", x_api_key=ALICE))).status == 200
 
 
-async def test_a_known_key_does_not_cost_a_look_at_the_secret() -> None:
+async def test_a_known_key_does_not_read_the_secret_again() -> None:
     clients = Clients(alice=ALICE)
     shop = server(clients)
     for _ in range(5):
@@ -185,7 +185,7 @@ async def test_a_known_key_does_not_cost_a_look_at_the_secret() -> None:
     assert clients.reads == 1
 
 
-async def test_a_server_that_cannot_read_its_keys_serves_nobody() -> None:
+async def test_a_server_that_cannot_read_its_keys_responds_with_503() -> None:
     clients = Clients(alice=ALICE)
     shop = server(clients)
     await shop.result(modern("tools/list", x_api_key=ALICE))
@@ -200,7 +200,7 @@ async def test_a_server_that_cannot_read_its_keys_serves_nobody() -> None:
     assert (await shop.respond(modern("tools/list", x_api_key=ALICE))).status == 200
 
 
-async def test_a_short_key_is_nobodys_and_is_not_logged(
+async def test_a_key_in_the_secret_that_is_too_short_is_refused_and_not_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -212,19 +212,19 @@ async def test_a_short_key_is_nobodys_and_is_not_logged(
     assert "short" not in said.getMessage()
 
 
-async def test_the_line_break_that_a_file_ends_with_is_not_part_of_a_key() -> None:
+async def test_a_trailing_line_break_is_not_part_of_a_key() -> None:
     shop = server(Clients(alice=ALICE + "\n"))
 
     assert (await shop.respond(modern("tools/list", x_api_key=ALICE))).status == 200
 
 
-async def test_an_empty_key_is_nobodys() -> None:
+async def test_an_empty_key_in_the_secret_is_refused() -> None:
     shop = server(Clients(alice="", bob="\n"))
 
     assert (await shop.respond(modern("tools/list", x_api_key="\n"))).status == 401
 
 
-async def test_a_change_of_the_settings_holds_for_the_next_request() -> None:
+async def test_changed_auth_settings_apply_to_the_next_request() -> None:
     shop = server(Clients(alice=ALICE))
     shop.current.swap(table(tool("search")))
     assert (await shop.respond(modern("tools/list"))).status == 200
@@ -232,7 +232,7 @@ async def test_a_change_of_the_settings_holds_for_the_next_request() -> None:
     assert (await shop.respond(modern("tools/list"))).status == 401
 
 
-async def test_a_request_is_judged_by_the_settings_that_hold_when_it_is_served() -> None:
+async def test_settings_that_change_during_authentication_apply_to_the_request() -> None:
     clients = Clients(alice=ALICE)
     shop = server(clients)
     reading, goes_on = asyncio.Event(), asyncio.Event()
@@ -253,7 +253,7 @@ async def test_a_request_is_judged_by_the_settings_that_hold_when_it_is_served()
     assert (await asked).status == 401
 
 
-async def test_keys_let_nobody_in_once_other_settings_hold_that_cannot_be_used() -> None:
+async def test_keys_are_refused_after_the_settings_change_to_unusable_ones() -> None:
     shop = server(Clients(alice=ALICE))
     assert (await shop.respond(modern("tools/list", x_api_key=ALICE))).status == 200
     shop.current.swap(table(tool("search"), auth=by_token(keys={"keys": 7})))
@@ -263,13 +263,15 @@ async def test_keys_let_nobody_in_once_other_settings_hold_that_cannot_be_used()
             await shop.respond(modern("tools/list", x_api_key=ALICE))
 
 
-async def test_without_a_source_of_keys_nobody_is_served() -> None:
+async def test_a_server_without_a_source_of_keys_responds_with_503() -> None:
     shop = Server(tool("search"), auth=API_KEYS)
 
     assert (await shop.respond(modern("tools/list", x_api_key=ALICE))).status == 503
 
 
-async def test_settings_of_a_later_release_let_nobody_in(caplog: pytest.LogCaptureFixture) -> None:
+async def test_auth_settings_of_a_later_release_reject_all_clients(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     later = Auth.model_validate({"apiKeys": {"namespace": "demo", "name": "clients", "new": 1}})
     shop = server(Clients(alice=ALICE), later)
 
@@ -279,7 +281,7 @@ async def test_settings_of_a_later_release_let_nobody_in(caplog: pytest.LogCaptu
     assert "Use the release of the operator" in caplog.text
 
 
-async def test_settings_that_name_no_way_in_let_nobody_in() -> None:
+async def test_auth_settings_without_a_method_reject_all_clients() -> None:
     shop = server(Clients(alice=ALICE), Auth())
 
     assert (await shop.respond(modern("tools/list", x_api_key=ALICE))).status == 503

@@ -1,4 +1,4 @@
-"""The line about each call: who, what and how it ended, and nothing of what was said."""
+"""The audit log: one line for each call, without arguments, keys, results or URIs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def server(level: str) -> Server:
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    """Return the lines as they are written, without what every line has."""
+    """Return the audit lines as written, without the fields that every log line has."""
     form = JsonLineFormatter()
     written = [
         json.loads(form.format(record))
@@ -48,7 +48,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def quiet() -> Iterator[None]:
-    """Log errors alone, as with `logLevel: error`."""
+    """Log only errors, as with `logLevel: error`."""
     root = logging.getLogger()
     before = root.level
     root.setLevel(logging.ERROR)
@@ -56,7 +56,7 @@ def quiet() -> Iterator[None]:
     root.setLevel(before)
 
 
-async def test_a_call_is_told_of_with_who_made_it(
+async def test_a_call_is_logged_with_its_client_at_any_log_level(
     caplog: pytest.LogCaptureFixture, quiet: None
 ) -> None:
     shop = server("All")
@@ -81,7 +81,7 @@ async def test_a_call_is_told_of_with_who_made_it(
     }
 
 
-async def test_the_issuer_of_a_token_is_named_beside_its_client(
+async def test_a_call_with_a_token_is_logged_with_its_issuer_and_client(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     shop = Server(*CATALOG, clock=MovedClock(), auth=by_token(), audit="All")
@@ -92,7 +92,7 @@ async def test_the_issuer_of_a_token_is_named_beside_its_client(
     assert (line["client"], line["issuer"], line["prompt"]) == ("alice", ISSUER, "hello")
 
 
-async def test_failures_alone_are_told_of_where_that_is_asked_for(
+async def test_the_level_failures_logs_only_failed_and_refused_calls(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     shop = server("Failures")
@@ -109,10 +109,10 @@ async def test_failures_alone_are_told_of_where_that_is_asked_for(
         "error",
         "invalid",
     ]
-    assert "tool" not in told[1], "what the catalog does not have may be anything"
+    assert "tool" not in told[1], "a name that is not in the catalog can contain anything"
 
 
-async def test_nothing_is_told_of_by_default(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_level_off_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     shop = server("Off")
     await shop.result(modern("tools/call", {"name": "search"}, x_api_key=KEY))
     await shop.respond(modern("tools/list"))
@@ -120,13 +120,13 @@ async def test_nothing_is_told_of_by_default(caplog: pytest.LogCaptureFixture) -
     assert lines(caplog) == []
 
 
-async def test_lists_are_no_calls(caplog: pytest.LogCaptureFixture) -> None:
+async def test_list_requests_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     await server("All").result(modern("tools/list", x_api_key=KEY))
 
     assert lines(caplog) == []
 
 
-async def test_no_argument_key_result_or_uri_is_in_any_line(
+async def test_no_argument_key_result_or_uri_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -152,7 +152,7 @@ async def test_no_argument_key_result_or_uri_is_in_any_line(
     assert "canary" not in caplog.text
 
 
-async def test_a_flood_of_strangers_is_no_flood_of_lines(
+async def test_refused_clients_are_logged_at_a_limited_rate(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     shop = server("All")

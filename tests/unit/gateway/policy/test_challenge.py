@@ -1,4 +1,4 @@
-"""How a client that is not let in learns where to get a token."""
+"""The challenge and the metadata that tell a refused client where to get a token."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def document(shop: Server, path: str, **headers: str) -> Any:
     return None if answer is None else json.loads(answer.body)
 
 
-async def test_the_challenge_leads_to_the_metadata_and_names_the_scopes() -> None:
+async def test_the_challenge_has_the_url_of_the_metadata_and_the_scopes() -> None:
     shop = server(required_scopes=("mcp:use",), resource=RESOURCE)
 
     answer = await shop.respond(replace(modern("tools/list"), path="/mcp"))
@@ -48,13 +48,13 @@ async def test_the_challenge_leads_to_the_metadata_and_names_the_scopes() -> Non
 
 
 @pytest.mark.parametrize("host", ["[:::::]", "[1.2.3.4]", "[::1", "a b", '"', "[::1%25]:99999"])
-async def test_an_odd_host_is_challenged_without_a_place_to_look_at(host: str) -> None:
+async def test_the_challenge_to_an_invalid_host_has_no_url_of_the_metadata(host: str) -> None:
     answer = await server().respond(replace(modern("tools/list", host=host), path="/mcp"))
 
     assert (answer.status, answer.headers["www-authenticate"].strip()) == (401, "Bearer")
 
 
-async def test_a_wrong_token_is_told_why_without_being_quoted() -> None:
+async def test_the_challenge_to_a_wrong_token_has_the_reason_and_does_not_quote_it() -> None:
     shop = server(resource=RESOURCE)
 
     answer = await shop.respond(modern("tools/list", authorization=f"Bearer {token(exp=1)}"))
@@ -66,7 +66,7 @@ async def test_a_wrong_token_is_told_why_without_being_quoted() -> None:
     )
 
 
-async def test_a_token_without_a_required_scope_is_403() -> None:
+async def test_a_token_without_a_required_scope_gets_403() -> None:
     shop = server(required_scopes=("mcp:use", "mcp:write"), resource=RESOURCE)
 
     answer = await shop.respond(modern("tools/list", authorization=f"Bearer {token()}"))
@@ -86,7 +86,7 @@ async def test_a_token_without_a_required_scope_is_403() -> None:
         {"scope": None, "scp": ["mcp:use"]},
     ],
 )
-async def test_scopes_are_read_as_providers_write_them(scopes: dict[str, Any]) -> None:
+async def test_scopes_in_any_format_of_providers_are_accepted(scopes: dict[str, Any]) -> None:
     shop = server(required_scopes=("mcp:use",))
 
     await shop.result(modern("tools/list", authorization=f"Bearer {token(**scopes)}"))
@@ -101,7 +101,7 @@ async def test_a_scope_is_compared_as_a_whole(scope: Any) -> None:
 
 
 @pytest.mark.parametrize("path", [WELL_KNOWN, f"{WELL_KNOWN}/mcp", f"{WELL_KNOWN}/mcp/"])
-def test_the_metadata_stand_at_both_well_known_places(path: str) -> None:
+def test_the_metadata_is_served_at_both_well_known_paths(path: str) -> None:
     shop = server(resource=RESOURCE, scopes_supported=("mcp:use",))
 
     assert document(shop, path) == {
@@ -113,7 +113,7 @@ def test_the_metadata_stand_at_both_well_known_places(path: str) -> None:
     }
 
 
-def test_a_server_that_is_not_told_its_url_names_the_one_that_was_asked() -> None:
+def test_the_resource_defaults_to_the_url_of_the_request() -> None:
     shop = server(paths=("/mcp", "/shop"))
 
     assert document(shop, f"{WELL_KNOWN}/shop")["resource"] == "http://shop.demo:8080/shop"
@@ -121,7 +121,7 @@ def test_a_server_that_is_not_told_its_url_names_the_one_that_was_asked() -> Non
 
 
 @pytest.mark.parametrize("host", ['evil"', "a b", "a/b", "", "user@host", "host:", 'x", scope="y'])
-async def test_an_odd_host_is_quoted_nowhere(host: str) -> None:
+async def test_an_invalid_host_is_not_quoted(host: str) -> None:
     shop = server()
     answer = await shop.respond(replace(modern("tools/list", host=host), path="/mcp"))
 
@@ -136,11 +136,11 @@ def test_other_paths_have_no_metadata(path: str) -> None:
     assert document(server(), path) is None
 
 
-def test_a_server_without_tokens_has_no_metadata() -> None:
+def test_a_server_without_token_authentication_has_no_metadata() -> None:
     assert document(Server(tool("search")), WELL_KNOWN) is None
 
 
-def test_metadata_are_for_get_and_for_allowed_hosts() -> None:
+def test_the_metadata_is_served_only_for_get_and_allowed_hosts() -> None:
     shop = server(
         OriginPolicy(allowed_hosts=["shop.demo"], allowed_origins=["https://chat.example"])
     )
@@ -156,7 +156,7 @@ def test_metadata_are_for_get_and_for_allowed_hosts() -> None:
     assert asked.headers["access-control-allow-origin"] == "https://chat.example"
 
 
-async def test_a_page_may_ask_for_the_metadata_with_headers_of_its_own() -> None:
+async def test_a_preflight_for_the_metadata_allows_the_requested_headers() -> None:
     shop = server(OriginPolicy(allowed_origins=["https://chat.example"]))
     asked = {"origin": "https://chat.example", "access-control-request-headers": "mcp-version"}
 
@@ -168,7 +168,7 @@ async def test_a_page_may_ask_for_the_metadata_with_headers_of_its_own() -> None
     assert answer.headers["access-control-allow-headers"] == "mcp-version"
 
 
-async def test_a_page_may_read_the_challenge() -> None:
+async def test_a_web_page_of_an_allowed_origin_can_read_the_challenge() -> None:
     shop = server(OriginPolicy(allowed_origins=["https://chat.example"]))
 
     answer = await shop.respond(modern("tools/list", origin="https://chat.example"))
@@ -177,7 +177,7 @@ async def test_a_page_may_read_the_challenge() -> None:
     assert "www-authenticate" in answer.headers["access-control-expose-headers"]
 
 
-async def test_a_client_that_comes_too_often_with_new_tokens_is_told_when_to_come_again(
+async def test_too_many_new_tokens_get_429_with_retry_after(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("mcp_operator.gateway.policy.by_token.VERIFICATIONS_PER_SECOND", 1)

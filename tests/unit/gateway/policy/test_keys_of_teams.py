@@ -1,4 +1,4 @@
-"""API keys in several Secrets, each perhaps of another team."""
+"""API keys in several Secrets, for example one for each team."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_the_clients_of_all_secrets_are_served() -> None:
     assert [await status(shop, key) for key in (RED, BLUE, OTHER)] == [200, 200, 401]
 
 
-async def test_no_team_can_take_the_name_of_a_client_of_another() -> None:
+async def test_a_secret_cannot_take_the_client_name_of_another_secret() -> None:
     rule = AccessRule(tools=("*",), principals=("red/*",))
     clients = secrets(red={"ci": RED}, blue={"ci": BLUE, "red.ci": OTHER})
     shop = server(clients, rule)
@@ -53,7 +53,7 @@ async def test_no_team_can_take_the_name_of_a_client_of_another() -> None:
     assert await listed(BLUE) == await listed(OTHER) == []
 
 
-async def test_a_secret_that_cannot_be_read_locks_out_its_own_clients_alone() -> None:
+async def test_an_unreadable_secret_gives_503_to_its_own_and_unknown_clients_only() -> None:
     clients = secrets(red={"ci": RED}, blue={"ci": BLUE})
     shop = server(clients)
     assert await status(shop, BLUE) == 200
@@ -62,13 +62,13 @@ async def test_a_secret_that_cannot_be_read_locks_out_its_own_clients_alone() ->
     await asyncio.sleep(KEYS_SECONDS)
     assert await status(shop, RED) == 200
     assert await status(shop, BLUE) == 503
-    assert await status(shop, OTHER) == 503  # whose it is, nobody can tell now
+    assert await status(shop, OTHER) == 503  # it could be a key in the unreadable Secret
     clients.others["blue"] = {"ci": BLUE}
     assert await status(shop, BLUE) == 200
     assert await status(shop, OTHER) == 401
 
 
-async def test_clients_do_not_pay_for_a_secret_that_is_missing() -> None:
+async def test_a_missing_secret_is_read_again_only_after_a_while() -> None:
     clients = secrets(red={"ci": RED})
     shop = server(clients)
     assert await status(shop, RED) == 200

@@ -1,4 +1,4 @@
-"""What is listed is what can be called: one decision, whoever asks, and whichever rules hold."""
+"""Clients can call exactly what they are listed, for any principals and any rules."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def listed(shop: Server, method: str, field: str, key: str) -> set[str]:
 
 
 async def served(shop: Server, method: str, params: JsonObject) -> bool:
-    """Tell whether a request gets past the question whether it is allowed."""
+    """Return whether the rules allow a request."""
     answer = await shop.respond(modern(method, params))
     if answer.status == 403:
         assert 'error="insufficient_scope"' not in answer.headers.get("www-authenticate", "")
@@ -51,14 +51,14 @@ async def served(shop: Server, method: str, params: JsonObject) -> bool:
 
 
 async def completed(shop: Server, ref: JsonObject) -> bool:
-    """Tell whether what is to be completed is there."""
+    """Return whether the completion finds its reference."""
     params = {"ref": ref, "argument": {"name": "none", "value": ""}}
     answer = await shop.respond(modern("completion/complete", params))
     return b"is neither a prompt" not in answer.body and answer.status != 403
 
 
 async def subscribed(shop: Server) -> set[str]:
-    """Return the resources that a client is told of that asks for all."""
+    """Return the acknowledged resources of a client that subscribes to all of them."""
     wanted = {"notifications": {"resourceSubscriptions": list(URIS)}}
     stream = await shop.stream(modern("subscriptions/listen", wanted))
     told = message_of(await anext(stream.frames))["params"]["notifications"]
@@ -67,7 +67,7 @@ async def subscribed(shop: Server) -> set[str]:
 
 
 async def compare(shop: Server, principal: Principal, rules: Rules) -> None:
-    """Hold all that a client is listed, and all that it may use, to the rules."""
+    """Compare everything that a client is listed and everything that it can use with the rules."""
 
     def expected(kind: str, names: tuple[str, ...]) -> set[str]:
         return {name for name in names if allowed(principal, kind, name, rules)}
@@ -95,7 +95,7 @@ async def compare(shop: Server, principal: Principal, rules: Rules) -> None:
 
 @settings(max_examples=1000, deadline=None)
 @given(principals)
-def test_what_is_listed_is_what_can_be_called(principal: Principal) -> None:
+def test_any_client_can_call_exactly_what_it_is_listed(principal: Principal) -> None:
     shop, guard = server()
     guard.who = principal
     asyncio.run(compare(shop, principal, RULES))
@@ -103,7 +103,9 @@ def test_what_is_listed_is_what_can_be_called(principal: Principal) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(principals, st.lists(rule_sets, min_size=2, max_size=4))
-def test_so_it_is_after_each_change_of_the_rules(principal: Principal, sets: list[Rules]) -> None:
+def test_a_client_can_call_exactly_what_it_is_listed_after_each_change_of_rules(
+    principal: Principal, sets: list[Rules]
+) -> None:
     shop, guard = server()
     guard.who = principal
 
@@ -122,7 +124,9 @@ def test_so_it_is_after_each_change_of_the_rules(principal: Principal, sets: lis
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(principals, min_size=2, max_size=5), rule_sets)
-def test_so_it_is_for_clients_that_take_turns(clients: list[Principal], rules: Rules) -> None:
+def test_alternating_clients_can_call_exactly_what_each_is_listed(
+    clients: list[Principal], rules: Rules
+) -> None:
     shop, guard = server()
     auth = API_KEYS.model_copy(update={"rules": rules})
     shop.current.swap(table(*CATALOG, auth=auth))

@@ -1,4 +1,4 @@
-"""The keys of an identity provider that changes them, and that is sometimes away."""
+"""The keys of an identity provider that rotates them, and that is sometimes unreachable."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ pytestmark = pytest.mark.looptime
 
 
 class Door:
-    """A guard, and the time."""
+    """A guard with a clock that the test sets."""
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
@@ -69,7 +69,7 @@ async def door() -> AsyncIterator[Door]:
     await door.guard.close()
 
 
-async def test_keys_are_fetched_when_a_token_needs_them_and_kept(door: Door) -> None:
+async def test_keys_are_fetched_for_the_first_token_and_cached(door: Door) -> None:
     assert door.provider.fetched == 0
     who = await door.admit(token())
     await door.admit(token(sub="bob"))
@@ -78,13 +78,13 @@ async def test_keys_are_fetched_when_a_token_needs_them_and_kept(door: Door) -> 
     assert door.provider.fetched == 1
 
 
-async def test_many_who_need_keys_at_once_cost_one_fetch(door: Door) -> None:
+async def test_concurrent_clients_share_one_fetch_of_the_keys(door: Door) -> None:
     await asyncio.gather(*(door.admit(token(sub=f"user-{n}")) for n in range(20)))
 
     assert door.provider.fetched == 1
 
 
-async def test_a_token_by_a_new_key_is_good_within_the_cooldown(door: Door) -> None:
+async def test_a_token_signed_by_a_new_key_is_accepted_after_the_cooldown(door: Door) -> None:
     await door.admit(token())
     door.provider.keys = [OLD, NEW]
     await asyncio.sleep(COOLDOWN_SECONDS)
@@ -92,7 +92,7 @@ async def test_a_token_by_a_new_key_is_good_within_the_cooldown(door: Door) -> N
     assert (await door.admit(NEW_TOKEN)).name == "alice"
 
 
-async def test_made_up_keys_do_not_make_the_provider_work(door: Door) -> None:
+async def test_tokens_with_unknown_key_ids_fetch_keys_at_a_limited_rate(door: Door) -> None:
     await door.admit(token())
     for number in range(200):
         assert await door.refusal(token(kid=f"made-up-{number}")) == "invalid"
@@ -101,7 +101,7 @@ async def test_made_up_keys_do_not_make_the_provider_work(door: Door) -> None:
     assert door.provider.fetched <= 1 + 20 / COOLDOWN_SECONDS + 1
 
 
-async def test_a_key_that_was_withdrawn_vouches_no_longer(door: Door) -> None:
+async def test_a_token_signed_by_a_withdrawn_key_is_refused_after_the_refresh(door: Door) -> None:
     await door.admit(token())
     door.provider.keys = [NEW]
     await asyncio.sleep(REFRESH_SECONDS)
@@ -111,7 +111,7 @@ async def test_a_key_that_was_withdrawn_vouches_no_longer(door: Door) -> None:
     assert await door.refusal(token()) == "invalid"
 
 
-async def test_the_last_keys_stay_in_use_while_the_provider_is_away(
+async def test_the_last_keys_stay_in_use_while_the_provider_is_unreachable(
     door: Door, caplog: pytest.LogCaptureFixture
 ) -> None:
     await door.admit(token())
@@ -120,13 +120,13 @@ async def test_the_last_keys_stay_in_use_while_the_provider_is_away(
         await asyncio.sleep(60)
         assert (await door.admit(token(sub=f"user-{minute}"))).name == f"user-{minute}"
     warned = [each for each in caplog.records if each.levelno == logging.WARNING]
-    assert len(warned) == 1, "an outage is told of once"
+    assert len(warned) == 1, "an outage is logged once"
     door.provider.keys = [OLD, NEW]
     await asyncio.sleep(COOLDOWN_SECONDS)
     await door.admit(NEW_TOKEN)
 
 
-async def test_without_keys_nobody_is_let_in_and_the_provider_is_asked_in_measure(
+async def test_without_keys_tokens_are_refused_and_fetches_are_rate_limited(
     door: Door,
 ) -> None:
     door.provider.keys = None
@@ -144,10 +144,10 @@ async def test_without_keys_nobody_is_let_in_and_the_provider_is_asked_in_measur
     [
         pytest.param([], id="no key"),
         pytest.param([{"kty": "oct", "k": "c2VjcmV0", "kid": "rsa"}], id="no public key"),
-        pytest.param([jwk(rsa_key(), "rsa") | {"n": "AQAB"}], id="no key that is long enough"),
+        pytest.param([jwk(rsa_key(), "rsa") | {"n": "AQAB"}], id="no key of sufficient length"),
     ],
 )
-async def test_a_provider_that_withdraws_its_last_key_is_obeyed(
+async def test_tokens_are_refused_once_the_provider_publishes_no_usable_key(
     door: Door, published: list[JsonObject]
 ) -> None:
     await door.admit(token())
@@ -164,7 +164,9 @@ async def test_a_provider_that_withdraws_its_last_key_is_obeyed(
 
 
 @pytest.mark.parametrize("answer", [b"", b"<html>", b"{}", b'{"keys": {}}', b'{"keys": "none"}'])
-async def test_what_is_no_set_of_keys_does_not_replace_one(door: Door, answer: bytes) -> None:
+async def test_a_response_that_is_not_a_key_set_does_not_replace_the_keys(
+    door: Door, answer: bytes
+) -> None:
     await door.admit(token())
     door.provider.answer = answer
     await asyncio.sleep(REFRESH_SECONDS)
@@ -174,7 +176,7 @@ async def test_what_is_no_set_of_keys_does_not_replace_one(door: Door, answer: b
     await door.admit(token())
 
 
-async def test_keys_that_cannot_be_read_again_are_used_for_a_day(
+async def test_keys_that_cannot_be_refreshed_are_used_for_a_day(
     door: Door, caplog: pytest.LogCaptureFixture
 ) -> None:
     await door.admit(token())
@@ -218,7 +220,9 @@ async def test_a_token_is_verified_once_until_it_expires(
     assert await door.refusal(text) == "invalid"
 
 
-async def test_what_is_remembered_is_bounded(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_cache_of_verified_tokens_is_bounded(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert MAX_VERIFIED <= 10_000
     monkeypatch.setattr("mcp_operator.gateway.policy.by_token.MAX_VERIFIED", 3)
     for number in range(10):
@@ -227,7 +231,7 @@ async def test_what_is_remembered_is_bounded(door: Door, monkeypatch: pytest.Mon
     assert len(door.guard._authenticator._verified) == 3  # type: ignore[attr-defined]
 
 
-async def test_a_flood_of_wrong_tokens_takes_a_bounded_share_of_the_cpu(
+async def test_verifications_of_tokens_are_rate_limited_in_total_and_by_address(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known, new, wrong = token(), token(sub="bob"), token(rsa_key("new"))
@@ -244,7 +248,7 @@ async def test_a_flood_of_wrong_tokens_takes_a_bounded_share_of_the_cpu(
     assert (await door.admit(token(sub="carol"))).name == "carol"
 
 
-async def test_other_settings_forget_what_was_verified(door: Door) -> None:
+async def test_changed_auth_settings_discard_verified_tokens(door: Door) -> None:
     await door.admit(token())
     auth = by_token(endpoint=JWKS, audiences=("other",))
     door.current.swap(table(tool("search"), auth=auth))
@@ -252,7 +256,7 @@ async def test_other_settings_forget_what_was_verified(door: Door) -> None:
     assert await door.refusal(token()) == "invalid"
 
 
-async def test_equal_settings_of_a_new_catalog_forget_nothing(door: Door) -> None:
+async def test_equal_auth_settings_in_a_new_catalog_keep_the_fetched_keys(door: Door) -> None:
     await door.admit(token())
     door.current.swap(table(tool("search"), tool("other"), auth=by_token(endpoint=JWKS)))
     await door.admit(token())
@@ -260,7 +264,7 @@ async def test_equal_settings_of_a_new_catalog_forget_nothing(door: Door) -> Non
     assert door.provider.fetched == 1
 
 
-async def test_a_catalog_without_keys_lets_nobody_in() -> None:
+async def test_a_catalog_without_keys_refuses_all_tokens() -> None:
     current = Current()
     current.swap(table(tool("search"), auth=by_token(keys=None)))
 
@@ -268,10 +272,10 @@ async def test_a_catalog_without_keys_lets_nobody_in() -> None:
         await Guard(current).admit({"authorization": f"Bearer {token()}"}, frozenset())
 
 
-async def test_a_client_whose_keys_are_no_longer_fetched_is_told_so() -> None:
+async def test_a_client_that_waits_for_keys_is_refused_when_the_fetch_is_canceled() -> None:
     keys = RemoteKeys(lambda: Provider([OLD])(JWKS))
     waiting = asyncio.ensure_future(keys.find(Header("RS256", "rsa")))
-    closing = asyncio.ensure_future(keys.close())  # its turn is before that of the fetch
+    closing = asyncio.ensure_future(keys.close())  # it runs before the fetch
 
     async with asyncio.timeout(HOUR):
         with pytest.raises(Refusal, match="cannot be verified now"):

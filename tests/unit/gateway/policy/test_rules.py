@@ -1,4 +1,4 @@
-"""Who is served what: one decision for lists and for calls."""
+"""Access rules: the same decision for lists and for calls."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def listed(shop: Server, method: str, field: str, key: str) -> set[str]:
         ("A*", "abc", False),
     ],
 )
-def test_a_star_stands_for_any_characters_and_nothing_else_does(
+def test_a_star_matches_any_characters_and_other_characters_match_literally(
     pattern: str,
     text: str,
     expected: bool,  # noqa: FBT001
@@ -53,11 +53,11 @@ def test_a_star_stands_for_any_characters_and_nothing_else_does(
     assert matches(pattern, text) is expected
 
 
-def test_a_pattern_of_many_stars_is_decided_at_once() -> None:
+def test_a_pattern_with_many_stars_is_matched_without_backtracking() -> None:
     assert matches("*a" * 128 + "b", "a" * 2048) is False
 
 
-async def test_a_scope_that_would_open_a_tool_is_asked_for() -> None:
+async def test_a_call_that_lacks_a_scope_gets_403_that_names_the_scope() -> None:
     rules = (AccessRule(tools=("delete-*",), any_scope=("orders:write", "admin")),)
     auth = by_token(required_scopes=("mcp:use",)).model_copy(update={"rules": rules})
     shop = Server(*CATALOG, clock=MovedClock(), auth=auth)
@@ -80,7 +80,7 @@ async def test_a_scope_that_would_open_a_tool_is_asked_for() -> None:
     assert (await answer("tools/call", {"name": "delete-order"})).status == 200
 
 
-async def test_a_claim_within_a_claim_and_a_list_of_values_are_found() -> None:
+async def test_a_rule_matches_nested_claims_and_lists_of_values() -> None:
     claims = (ClaimValues(name="realm_access.roles", values=("admin",)),)
     auth = by_token().model_copy(update={"rules": (AccessRule(tools=("*",), claims=claims),)})
     shop = Server(*CATALOG, clock=MovedClock(), auth=auth)
@@ -97,7 +97,7 @@ async def test_a_claim_within_a_claim_and_a_list_of_values_are_found() -> None:
     assert await count() == 0
 
 
-async def test_a_prompt_does_not_embed_what_its_client_may_not_read() -> None:
+async def test_a_prompt_does_not_embed_a_resource_that_its_client_cannot_read() -> None:
     rules = (AccessRule(prompts=("*",), principals=("*",)),)
     shop, _ = server(*rules)
     leak = PromptMessage(resource_uri=URIS[1])
@@ -110,7 +110,7 @@ async def test_a_prompt_does_not_embed_what_its_client_may_not_read() -> None:
     assert error["message"] == f"Resource not found: {URIS[1]}"
 
 
-async def test_both_eras_are_served_the_same() -> None:
+async def test_both_eras_apply_the_same_rules() -> None:
     shop, guard = server()
     guard.who = Principal("alice")
     session = await shop.initialize()
@@ -126,7 +126,7 @@ async def test_both_eras_are_served_the_same() -> None:
     assert "Resource not found" in (await shop.error(subscribe))[1]["message"]
 
 
-async def test_a_stream_tells_nothing_of_a_resource_that_is_hidden() -> None:
+async def test_a_stream_does_not_acknowledge_a_resource_that_the_client_cannot_read() -> None:
     shop, guard = server()
     guard.who = Principal("alice")
     wanted = {"notifications": {"resourceSubscriptions": list(URIS)}}
@@ -137,14 +137,14 @@ async def test_a_stream_tells_nothing_of_a_resource_that_is_hidden() -> None:
     assert acknowledged == {"resourceSubscriptions": [URIS[0]]}
 
 
-async def test_lists_of_a_server_without_authentication_stay_public() -> None:
+async def test_lists_are_public_only_without_authentication() -> None:
     assert (await Server(*CATALOG).result(modern("tools/list")))["cacheScope"] == "public"
     keyed = Server(*CATALOG, secrets=Clients(alice="alice-0123456789abcdef"), auth=API_KEYS)
     request = modern("tools/list", x_api_key="alice-0123456789abcdef")
     assert (await keyed.result(request))["cacheScope"] == "private"
 
 
-async def test_pages_of_a_narrowed_list_join_up() -> None:
+async def test_the_pages_of_a_filtered_list_contain_every_allowed_tool() -> None:
     rules = (AccessRule(tools=("get-*", "delete-*"), principals=("*",)),)
     shop, _ = server(*rules)
     auth = API_KEYS.model_copy(update={"rules": rules})
@@ -159,7 +159,7 @@ async def test_pages_of_a_narrowed_list_join_up() -> None:
     assert names == ["delete-order", "get-order", "get-stock"]
 
 
-async def test_other_rules_hold_for_the_next_request() -> None:
+async def test_changed_rules_apply_to_the_next_request() -> None:
     shop, guard = server()
     guard.who = Principal("alice")
     assert await listed(shop, "tools/list", "tools", "name") == {"get-order", "delete-order"}
@@ -170,7 +170,7 @@ async def test_other_rules_hold_for_the_next_request() -> None:
     assert await listed(shop, "tools/list", "tools", "name") == {"search"}
 
 
-async def test_a_session_is_of_use_only_to_whom_it_was_given() -> None:
+async def test_only_the_principal_that_opened_a_session_can_use_it() -> None:
     shop, guard = server()
     guard.who = Principal("alice", "issuer")
     session = await shop.initialize()
@@ -188,7 +188,7 @@ async def test_a_session_is_of_use_only_to_whom_it_was_given() -> None:
         assert answer.status == 404
 
 
-async def test_whom_nobody_asked_is_not_served_where_that_is_asked_for_by_now() -> None:
+async def test_a_request_that_was_not_authenticated_gets_503_once_rules_apply() -> None:
     shop, guard = server()
     guard.who = ANONYMOUS
     session = legacy("initialize", {"protocolVersion": "2025-11-25"})
@@ -198,7 +198,7 @@ async def test_whom_nobody_asked_is_not_served_where_that_is_asked_for_by_now() 
     assert shop.executor.calls == []
 
 
-async def test_the_name_in_a_header_opens_nothing() -> None:
+async def test_the_name_header_does_not_grant_access_to_another_tool() -> None:
     shop, guard = server()
     guard.who = Principal("alice")
     hidden = {"name": "admin.reset", "arguments": {}}
@@ -212,7 +212,7 @@ async def test_the_name_in_a_header_opens_nothing() -> None:
     assert shop.executor.calls == []
 
 
-async def test_a_message_that_lacks_a_scope_costs_no_other_of_its_batch_the_answer() -> None:
+async def test_a_batch_message_that_lacks_a_scope_does_not_affect_the_others() -> None:
     rules = (
         AccessRule(tools=("get-*",), principals=("*",)),
         AccessRule(tools=("delete-*",), any_scope=("orders:write",)),
@@ -236,7 +236,7 @@ async def test_a_message_that_lacks_a_scope_costs_no_other_of_its_batch_the_answ
     assert "result" in answers["get-stock"]
 
 
-async def test_a_condition_decides_by_the_claims_of_the_token(
+async def test_a_condition_of_a_rule_is_evaluated_with_the_claims_of_the_token(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     rules = (

@@ -1,4 +1,4 @@
-"""Streams tell a client of what it is served, and of nothing else."""
+"""Streams notify a client only of what the rules allow it to use."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def auth(rules: tuple[AccessRule, ...] = RULES) -> Auth:
 
 
 class Shop(Server):
-    """A server with a template that guests read, and a resource of that form that is hidden."""
+    """A server with a template that guests can read, and a hidden resource that matches it."""
 
     def __init__(self) -> None:
         super().__init__(*self.entries(), secrets=Clients(**KEYS), auth=auth())
@@ -46,7 +46,7 @@ class Shop(Server):
         self.current.swap(table(*self.entries(*more, text=text), auth=auth()))
 
     async def listen(self, who: str) -> HttpStream:
-        """Ask to be told of everything; read the acknowledgement."""
+        """Subscribe to everything, and read the acknowledgment."""
         wanted = {
             "toolsListChanged": True,
             "promptsListChanged": True,
@@ -59,7 +59,7 @@ class Shop(Server):
         return stream
 
     async def session(self, who: str) -> HttpStream:
-        """Subscribe by a legacy session, and open its stream."""
+        """Subscribe in a legacy session, and open its stream."""
         key = {"x_api_key": KEYS[who]}
         params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {}}
         answer = await self.respond(legacy("initialize", params, **key))
@@ -70,7 +70,7 @@ class Shop(Server):
 
 
 async def told(stream: HttpStream) -> list[str]:
-    """Return what a stream tells until it has nothing more to tell."""
+    """Return the notifications of a stream until it is idle."""
     methods: list[str] = []
     async for frame in stream.frames:
         if frame == KEEP_ALIVE:
@@ -84,7 +84,7 @@ def open_stream(request: pytest.FixtureRequest) -> str:
     return "listen" if request.param == "modern" else "session"
 
 
-async def test_a_template_that_is_served_tells_nothing_of_a_hidden_resource_of_its_form(
+async def test_an_allowed_template_does_not_notify_of_a_hidden_resource_that_matches_it(
     open_stream: str,
 ) -> None:
     shop = Shop()
@@ -97,7 +97,7 @@ async def test_a_template_that_is_served_tells_nothing_of_a_hidden_resource_of_i
     assert await told(guest) == []
 
 
-async def test_lists_that_a_client_does_not_see_change_without_a_word(open_stream: str) -> None:
+async def test_changes_that_a_client_cannot_see_send_no_notification(open_stream: str) -> None:
     shop = Shop()
     guest = await getattr(shop, open_stream)("guest")
     staff = await getattr(shop, open_stream)("staff")
@@ -110,7 +110,7 @@ async def test_lists_that_a_client_does_not_see_change_without_a_word(open_strea
     assert await told(guest) == []
 
 
-async def test_lists_that_a_client_sees_change_with_a_word(open_stream: str) -> None:
+async def test_changes_that_a_client_can_see_send_notifications(open_stream: str) -> None:
     shop = Shop()
     guest = await getattr(shop, open_stream)("guest")
 
@@ -119,7 +119,7 @@ async def test_lists_that_a_client_sees_change_with_a_word(open_stream: str) -> 
     assert await told(guest) == ["tools/list_changed", "prompts/list_changed"]
 
 
-async def test_a_stream_that_ends_for_new_rules_tells_nothing_by_them() -> None:
+async def test_a_stream_that_new_rules_end_sends_no_notifications_of_the_new_catalog() -> None:
     shop = Shop()
     guest = await shop.listen("guest")
     more = AccessRule(tools=("admin",), principals=("guest",))
@@ -130,7 +130,7 @@ async def test_a_stream_that_ends_for_new_rules_tells_nothing_by_them() -> None:
     assert goodbye["result"]["resultType"] == "complete"
 
 
-async def test_whom_nobody_asked_hears_nothing_of_a_server_that_now_asks() -> None:
+async def test_an_anonymous_stream_ends_without_notifications_once_rules_apply() -> None:
     shop = Server(*Shop.entries())
     wanted = {"notifications": {"toolsListChanged": True}}
     stream = await shop.stream(modern("subscriptions/listen", wanted))
@@ -143,7 +143,7 @@ async def test_whom_nobody_asked_hears_nothing_of_a_server_that_now_asks() -> No
     assert "result" in goodbye
 
 
-async def test_a_scope_that_would_open_a_resource_is_asked_for_who_subscribes() -> None:
+async def test_a_subscription_that_lacks_a_scope_gets_403_that_names_the_scope() -> None:
     rules = (AccessRule(resources=(HIDDEN,), any_scope=("docs:read",)),)
     by_scope = by_token().model_copy(update={"rules": rules})
     shop = Server(*Shop.entries(), clock=MovedClock(), auth=by_scope)

@@ -1,4 +1,4 @@
-"""Streams of authenticated clients end, so that they show again who they are."""
+"""Streams of authenticated clients end, so that the clients authenticate again."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ async def seconds(stream: HttpStream) -> float:
     return loop.time() - began
 
 
-async def test_a_stream_ends_with_the_token_that_opened_it() -> None:
+async def test_a_stream_ends_when_the_token_that_opened_it_expires() -> None:
     shop = Server(tool("search"), clock=MovedClock(), auth=by_token())
     request = modern("subscriptions/listen", WANTED, authorization=f"Bearer {token()}")
 
     assert 300 <= await seconds(await shop.stream(request)) < 320
 
 
-async def test_a_stream_of_an_api_key_has_an_end_too() -> None:
+async def test_a_stream_opened_with_an_api_key_ends_after_the_maximum_time() -> None:
     shop = Server(tool("search"), secrets=Clients(alice=KEY), auth=API_KEYS)
     request = modern("subscriptions/listen", WANTED, x_api_key=KEY)
 
@@ -43,7 +43,7 @@ async def test_a_stream_of_an_api_key_has_an_end_too() -> None:
     assert STREAM_SECONDS <= open_for < STREAM_SECONDS + 20
 
 
-async def test_streams_end_when_it_is_decided_again_who_may_have_them() -> None:
+async def test_streams_end_when_the_auth_settings_change() -> None:
     shop = Server(tool("search"))
     stream = await shop.stream(modern("subscriptions/listen", WANTED))
     assert b"acknowledged" in await anext(stream.frames)
@@ -52,7 +52,7 @@ async def test_streams_end_when_it_is_decided_again_who_may_have_them() -> None:
     assert await seconds(stream) == 0
 
 
-async def test_the_stream_of_an_open_server_has_no_end() -> None:
+async def test_a_stream_of_a_server_without_authentication_does_not_end() -> None:
     shop = Server(tool("search"))
     stream = await shop.stream(modern("subscriptions/listen", WANTED))
     await anext(stream.frames)

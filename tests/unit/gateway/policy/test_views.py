@@ -1,4 +1,4 @@
-"""Which views of a table are kept for clients with rules of their own."""
+"""The cache of views of a table for clients that rules allow different entries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def rule_of(user: str, *tools: str) -> AccessRule:
 
 
 class Teams:
-    """Views of teams of which each is served one tool by a rule of its own."""
+    """Views of teams. A rule for each team allows one tool."""
 
     def __init__(self, teams: int, description: str = "") -> None:
         self.views = Views()
@@ -32,7 +32,7 @@ class Teams:
         return view
 
 
-def test_a_hundred_teams_with_rules_of_their_own_keep_their_views() -> None:
+def test_the_views_of_a_hundred_teams_are_cached() -> None:
     teams = Teams(100)
     first = [teams.of(number, era) for era in Era for number in range(100)]
     again = [teams.of(number, era) for era in Era for number in range(100)]
@@ -40,7 +40,7 @@ def test_a_hundred_teams_with_rules_of_their_own_keep_their_views() -> None:
     assert list(map(id, again)) == list(map(id, first))
 
 
-def test_of_views_that_find_no_room_those_go_that_were_used_longest_ago() -> None:
+def test_the_least_recently_used_view_is_evicted() -> None:
     teams = Teams(6, description="x" * (MAX_NARROWED // 4))
     views = [teams.of(number) for number in range(3)]
     teams.of(0)
@@ -51,7 +51,7 @@ def test_of_views_that_find_no_room_those_go_that_were_used_longest_ago() -> Non
     assert teams.of(1) is not views[1]
 
 
-def test_a_view_that_takes_all_the_room_is_kept_until_another_is_asked_for() -> None:
+def test_a_view_as_large_as_the_cache_is_kept_until_another_is_requested() -> None:
     teams = Teams(2, description="x" * MAX_NARROWED)
     view = teams.of(0)
 
