@@ -1,4 +1,4 @@
-"""What a client may be asked, and what is right as an answer."""
+"""Which requests can be sent to a client, and which answers to them are valid."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ SEVERAL_TITLED = {"type": "array", "items": {"anyOf": TITLED["oneOf"]}}
     ],
     ids=str,
 )
-def test_a_field_takes_values_of_its_type(
+def test_a_field_accepts_only_values_of_its_type(
     field: JsonObject, right: list[Any], wrong: list[Any]
 ) -> None:
     asked = Form(form(x=field))
@@ -53,14 +53,14 @@ def test_a_field_takes_values_of_its_type(
     assert all(asked.filled_in({"x": value})[1] for value in wrong)
 
 
-def test_a_field_may_be_left_out_unless_it_is_required() -> None:
+def test_only_required_fields_must_be_filled_in() -> None:
     fields = {"a": {"type": "string"}, "b": {"type": "boolean"}}
     assert Form(form(["a"], **fields)).filled_in({"a": "x"}) == ({"a": "x"}, [])
     [problem] = Form(form(["b"], **fields)).filled_in({"a": "x"})[1]
     assert "b" in problem
 
 
-def test_fields_that_were_not_asked_for_are_dropped() -> None:
+def test_fields_that_the_form_does_not_have_are_dropped() -> None:
     assert Form(form(a=CHOICE)).filled_in({"a": "a", "b": 1}) == ({"a": "a"}, [])
 
 
@@ -93,7 +93,7 @@ def test_fields_that_were_not_asked_for_are_dropped() -> None:
     ],
     ids=lambda schema: str(schema)[:60],
 )
-def test_a_form_is_flat(schema: Any) -> None:
+def test_a_form_that_is_nested_malformed_or_too_large_is_refused(schema: Any) -> None:
     with pytest.raises(FormError):
         Form(schema)
 
@@ -133,7 +133,7 @@ def test_references_of_a_form_are_not_followed() -> None:
         ),
     ],
 )
-def test_an_answer_has_the_form_of_what_was_asked(
+def test_answers_must_match_the_type_of_their_request(
     request_: JsonObject, right: list[Any], wrong: list[Any]
 ) -> None:
     questions = Questions({"x": request_})
@@ -145,12 +145,12 @@ def test_an_answer_has_the_form_of_what_was_asked(
         assert problems["x"]
 
 
-def test_what_a_user_says_beside_declining_is_dropped() -> None:
+def test_the_content_of_a_declined_elicitation_is_dropped() -> None:
     declined = {"action": "decline", "content": {"name": "Ada"}, "more": 1}
     assert Questions({"x": NAME}).answers({"x": declined})[0] == {"x": {"action": "decline"}}
 
 
-def test_requests_are_bounded() -> None:
+def test_more_than_32_requests_are_refused() -> None:
     Questions({str(n): NAME for n in range(MAX_REQUESTS)})
     with pytest.raises(RequestError, match="more than 32"):
         Questions({str(n): NAME for n in range(MAX_REQUESTS + 1)})
@@ -172,13 +172,13 @@ def test_requests_are_bounded() -> None:
         ({"roots": {"listChanged": True}, "experimental": {}}, Capability.ROOTS),
     ],
 )
-def test_capabilities_are_what_mcp_calls_them(said: Any, can: Capability) -> None:
+def test_capabilities_are_parsed_and_written_as_in_mcp(said: Any, can: Capability) -> None:
     assert declared(said) == can
     assert declared(written(can)) == can
 
 
 @pytest.mark.parametrize("bits", range(64))
-def test_a_session_id_carries_what_its_client_can_be_asked(bits: int) -> None:
+def test_a_session_id_contains_the_capabilities_of_its_client(bits: int) -> None:
     can = Capability(bits)
     root = RootKey(b"k" * 32)
     session = Sessions(SettableClock(), root).create("2025-11-25", capabilities=can)
@@ -189,7 +189,7 @@ def test_a_session_id_carries_what_its_client_can_be_asked(bits: int) -> None:
     assert len(session.id) == 56
 
 
-def test_what_a_later_release_knows_of_a_client_is_not_looked_at() -> None:
+def test_capability_bits_of_a_later_release_are_ignored() -> None:
     root = RootKey(b"k" * 32)
     session = Sessions(SettableClock(), root).create("2025-11-25", capabilities=Capability.ROOTS)
     claims = bytearray(base64.urlsafe_b64decode(session.id)[:24])

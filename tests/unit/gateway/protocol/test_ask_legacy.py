@@ -1,4 +1,4 @@
-"""Asking the client of a session: requests on the stream of a call, and answers posted back."""
+"""Input requests to the client of a session, on the stream of a call, and its responses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from support.mcp_http import Server, legacy, notification, post
 
 
 async def failure(client: Asked) -> str:
-    """Return why the call failed; also that nothing of it is left."""
+    """Return why the call failed, and check that no call waits for input."""
     result = await client.result()
     assert result["isError"] is True
     (block,) = result["content"]
@@ -39,7 +39,7 @@ async def failure(client: Asked) -> str:
     return text
 
 
-async def test_a_call_asks_on_its_stream_and_goes_on_with_the_answer() -> None:
+async def test_a_call_requests_input_on_its_stream_and_continues_with_it() -> None:
     server = greeter()
     client = await Asked.connect(server)
     client.call()
@@ -49,14 +49,16 @@ async def test_a_call_asks_on_its_stream_and_goes_on_with_the_answer() -> None:
     assert request["method"] == "elicitation/create"
     assert request["params"] == NAME["params"]
     assert server.endpoint.asking == 1
-    assert server.endpoint.in_flight == 0  # a user may take long, and holds no place of a call
+    assert (
+        server.endpoint.in_flight == 0
+    )  # a call that waits for a user does not count toward the limit
     await client.answer(request["id"], ADA)
     assert said(await client.result()) == {"name": ADA}
     assert server.executor.seen[-1].input.state == "plain"
     assert server.endpoint.asking == 0
 
 
-async def test_a_call_may_ask_for_several_things_at_once() -> None:
+async def test_a_call_can_request_several_inputs_at_once() -> None:
     client = await Asked.connect(greeter(InputRequired({"a": NAME, "b": POEM, "c": FOLDERS})))
     client.call()
 
@@ -68,7 +70,7 @@ async def test_a_call_may_ask_for_several_things_at_once() -> None:
     assert said(await client.result()) == {"a": ADA, "b": VERSE, "c": HOME}
 
 
-async def test_a_call_may_ask_in_rounds() -> None:
+async def test_a_call_can_request_input_several_times() -> None:
     rounds = (InputRequired({"a": NAME}, "1"), InputRequired({"b": POEM}, "2"))
     client = await Asked.connect(greeter(*rounds))
     client.call()
@@ -79,7 +81,7 @@ async def test_a_call_may_ask_in_rounds() -> None:
     assert said(await client.result()) == {"b": VERSE}
 
 
-async def test_a_call_that_never_has_enough_ends() -> None:
+async def test_a_call_that_requests_input_too_many_times_fails() -> None:
     server = greeter()
     server.executor.results["greet"] = InputRequired({"name": NAME})
     client = await Asked.connect(server)
@@ -94,7 +96,7 @@ async def test_a_call_that_never_has_enough_ends() -> None:
     )
 
 
-async def test_a_prompt_asks_for_its_variables() -> None:
+async def test_a_prompt_requests_its_variables() -> None:
     topic = PromptVariable(name="topic", required=True, elicit=True)
     server = Server(prompt("About {{topic}}.", name="write", variables=(topic,)))
     client = await Asked.connect(server, FORMS)
@@ -106,7 +108,7 @@ async def test_a_prompt_asks_for_its_variables() -> None:
     assert (await client.result())["messages"][0]["content"]["text"] == "About the sea."
 
 
-async def test_a_prompt_that_cannot_ask_says_what_is_missing() -> None:
+async def test_a_prompt_that_cannot_request_input_names_the_missing_argument() -> None:
     topic = PromptVariable(name="topic", required=True, elicit=True)
     server = Server(prompt("About {{topic}}.", name="write", variables=(topic,)))
     client = await Asked.connect(server, {})
@@ -118,7 +120,7 @@ async def test_a_prompt_that_cannot_ask_says_what_is_missing() -> None:
     assert error["message"] == "Prompt write: the argument 'topic' is required"
 
 
-# What cannot be asked
+# Input that cannot be requested
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,7 @@ async def test_a_prompt_that_cannot_ask_says_what_is_missing() -> None:
         ({"sampling": {}, "elicitation": {"url": {}}}, "elicitation.form"),
     ],
 )
-async def test_a_session_is_asked_only_for_what_its_client_declared(
+async def test_a_call_fails_if_its_client_lacks_the_capabilities_for_the_input(
     can: JsonObject, lacks: str
 ) -> None:
     server = greeter(InputRequired({"a": NAME, "b": POEM}))
@@ -146,7 +148,7 @@ async def test_a_session_is_asked_only_for_what_its_client_declared(
     )
 
 
-async def test_a_tool_is_not_called_for_a_client_that_lacks_what_it_requires() -> None:
+async def test_a_tool_is_not_called_if_the_client_lacks_a_required_capability() -> None:
     server = Server(tool("greet", required_client_capabilities=("Roots",)))
     can_not = await Asked.connect(server, FORMS)
     can = await Asked.connect(server, EVERYTHING)
@@ -163,7 +165,7 @@ async def test_a_tool_is_not_called_for_a_client_that_lacks_what_it_requires() -
 
 
 @pytest.mark.parametrize("accept", ["application/json", "*/*"])
-async def test_a_client_that_takes_no_events_is_told_so(accept: str) -> None:
+async def test_a_call_fails_if_its_client_does_not_accept_event_streams(accept: str) -> None:
     server = greeter()
     client = await Asked.connect(server)
 
@@ -176,7 +178,7 @@ async def test_a_client_that_takes_no_events_is_told_so(accept: str) -> None:
     )
 
 
-async def test_a_client_may_refuse_to_answer() -> None:
+async def test_a_call_fails_with_the_reason_if_its_client_responds_with_an_error() -> None:
     client = await Asked.connect(greeter(InputRequired({"a": NAME, "b": POEM})))
     client.call()
     asked = [await client.next(), await client.next()]
@@ -203,7 +205,7 @@ async def test_a_client_may_refuse_to_answer() -> None:
     ],
     ids=str,
 )
-async def test_an_answer_of_another_form_ends_the_call(answer: Any) -> None:
+async def test_a_call_fails_if_its_client_responds_with_invalid_input(answer: Any) -> None:
     server = greeter()
     client = await Asked.connect(server)
     client.call()
@@ -214,11 +216,11 @@ async def test_an_answer_of_another_form_ends_the_call(answer: Any) -> None:
     assert len(server.executor.calls) == 1
 
 
-# What is left behind: nothing
+# Nothing is left behind
 
 
 @pytest.mark.looptime
-async def test_a_user_has_some_time_to_answer() -> None:
+async def test_a_call_fails_if_its_client_does_not_respond_in_time() -> None:
     client = await Asked.connect(greeter())
     client.call()
     request = await client.next()
@@ -230,11 +232,11 @@ async def test_a_user_has_some_time_to_answer() -> None:
     assert withdrawn["method"] == "notifications/cancelled"
     assert withdrawn["params"]["requestId"] == request["id"]
     assert await failure(client) == "greet cannot continue: the client did not respond in time"
-    await client.answer(request["id"], ADA)  # too late, and of no effect
+    await client.answer(request["id"], ADA)  # too late, so it has no effect
 
 
 @pytest.mark.looptime
-async def test_what_a_user_takes_to_answer_is_not_the_time_of_a_call() -> None:
+async def test_the_duration_of_a_call_excludes_the_wait_for_the_user() -> None:
     server = greeter()
     client = await Asked.connect(server)
     client.call()
@@ -247,7 +249,7 @@ async def test_what_a_user_takes_to_answer_is_not_the_time_of_a_call() -> None:
     assert max(server.observer.seconds) < 1
 
 
-async def test_a_call_ends_when_its_client_has_gone() -> None:
+async def test_a_call_ends_when_its_client_disconnects() -> None:
     server = greeter()
     client = await Asked.connect(server)
     client.call()
@@ -261,7 +263,7 @@ async def test_a_call_ends_when_its_client_has_gone() -> None:
     assert len(server.executor.calls) == 1
 
 
-async def test_a_client_may_cancel_its_call() -> None:
+async def test_a_client_can_cancel_a_call_that_waits_for_input() -> None:
     server = greeter()
     client = await Asked.connect(server)
     client.call(arguments={})
@@ -276,7 +278,7 @@ async def test_a_client_may_cancel_its_call() -> None:
     assert server.endpoint.asking == 0
 
 
-async def test_a_call_ends_with_its_session() -> None:
+async def test_a_call_fails_when_its_session_is_deleted() -> None:
     server = greeter()
     client = await Asked.connect(server)
     client.call()
@@ -290,7 +292,7 @@ async def test_a_call_ends_with_its_session() -> None:
     assert await failure(client) == "greet cannot continue: the session has ended"
 
 
-async def test_a_server_that_stops_asks_no_more() -> None:
+async def test_a_server_that_stops_withdraws_its_requests_and_sends_no_more() -> None:
     server = greeter()
     client = await Asked.connect(server)
     client.call()
@@ -308,7 +310,9 @@ async def test_a_server_that_stops_asks_no_more() -> None:
     assert stopping in str(answer.body)
 
 
-async def test_calls_that_wait_are_bounded_for_each_client(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_calls_that_wait_for_input_are_limited_for_each_client(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(asking, "MAX_ASKING", 4)
     server = greeter()
     first = await Asked.connect(server)
@@ -360,7 +364,7 @@ async def test_ids_of_requests_cannot_be_guessed() -> None:
     await client.leave()
 
 
-async def test_only_the_first_answer_counts() -> None:
+async def test_only_the_first_response_to_a_request_is_used() -> None:
     client = await Asked.connect(greeter(InputRequired({"a": NAME, "b": POEM})))
     client.call()
     ids = [(await client.next())["id"], (await client.next())["id"]]
@@ -372,7 +376,9 @@ async def test_only_the_first_answer_counts() -> None:
     assert said(await client.result()) == {"a": ADA, "b": VERSE}
 
 
-async def test_what_answers_take_in_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_memory_for_the_input_of_clients_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(asking, "MAX_ANSWERS", 4096)
     server = greeter(InputRequired({"a": NAME, "b": POEM}))
     client = await Asked.connect(server)

@@ -1,4 +1,4 @@
-"""Asking the client in 2026-07-28: results that require input, and the retries with answers."""
+"""Input requests in 2026-07-28: results that require input, and retries that contain it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from support.mcp_http import Server
 STEP = InputRequired({"step": NAME}, "one")
 
 
-async def test_a_call_asks_and_its_retry_has_the_answer() -> None:
+async def test_a_call_requests_input_and_the_tool_gets_it_from_the_retry() -> None:
     server = greeter()
 
     asks = await server.result(call())
@@ -46,7 +46,7 @@ async def test_a_call_asks_and_its_retry_has_the_answer() -> None:
     assert said(done) == {"name": ADA}
 
 
-async def test_any_replica_with_the_same_key_goes_on() -> None:
+async def test_any_replica_with_the_same_key_can_serve_the_retry() -> None:
     root = b"r" * 32
     asks = await greeter(root=RootKey(root)).result(call())
 
@@ -55,7 +55,7 @@ async def test_any_replica_with_the_same_key_goes_on() -> None:
     assert said(await greeter(root=RootKey(root)).result(retry)) == {"name": ADA}
 
 
-async def test_a_tool_may_ask_for_several_things_at_once() -> None:
+async def test_a_tool_can_request_several_inputs_at_once() -> None:
     server = greeter(InputRequired({"a": NAME, "b": POEM, "c": FOLDERS}))
 
     asks = await server.result(call(can=EVERYTHING))
@@ -66,17 +66,17 @@ async def test_a_tool_may_ask_for_several_things_at_once() -> None:
     assert said(await server.result(retry)) == answers
 
 
-async def test_a_tool_may_ask_again_and_again() -> None:
-    server = greeter(STEP, InputRequired({"colour": NAME}, "two"))
+async def test_a_tool_can_request_input_several_times() -> None:
+    server = greeter(STEP, InputRequired({"color": NAME}, "two"))
     first = await server.result(call())
     second = await server.result(
         call(inputResponses={"step": ADA}, requestState=first["requestState"])
     )
 
-    assert second["inputRequests"] == {"colour": NAME}
+    assert second["inputRequests"] == {"color": NAME}
     assert second["requestState"] != first["requestState"]
-    retry = call(inputResponses={"colour": ADA}, requestState=second["requestState"])
-    assert said(await server.result(retry)) == {"colour": ADA}
+    retry = call(inputResponses={"color": ADA}, requestState=second["requestState"])
+    assert said(await server.result(retry)) == {"color": ADA}
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ async def test_a_tool_may_ask_again_and_again() -> None:
     ],
     ids=str,
 )
-async def test_answers_that_are_missing_or_wrong_are_asked_for_again(answers: JsonObject) -> None:
+async def test_missing_or_invalid_input_is_requested_again(answers: JsonObject) -> None:
     server = greeter()
     asks = await server.result(call())
 
@@ -105,7 +105,7 @@ async def test_answers_that_are_missing_or_wrong_are_asked_for_again(answers: Js
     assert said(await server.result(retry)) == {"name": ADA}
 
 
-async def test_a_backend_sees_only_the_answers_that_it_asked_for() -> None:
+async def test_a_tool_gets_only_the_input_that_it_requested() -> None:
     server = greeter()
     state = (await server.result(call()))["requestState"]
     more = {"action": "accept", "content": {"name": "Ada", "admin": True}}
@@ -116,7 +116,7 @@ async def test_a_backend_sees_only_the_answers_that_it_asked_for() -> None:
 
 
 @pytest.mark.parametrize("action", ["decline", "cancel"])
-async def test_a_backend_hears_of_a_user_who_does_not_answer(action: str) -> None:
+async def test_a_tool_is_called_again_if_the_user_declines_or_cancels(action: str) -> None:
     server = greeter()
     state = (await server.result(call()))["requestState"]
 
@@ -125,20 +125,20 @@ async def test_a_backend_hears_of_a_user_who_does_not_answer(action: str) -> Non
     assert said(await server.result(retry)) == {"name": {"action": action}}
 
 
-async def test_answers_may_come_before_they_are_asked_for() -> None:
+async def test_input_can_be_sent_before_it_is_requested() -> None:
     server = greeter()
 
     assert said(await server.result(call(inputResponses={"name": ADA, "x": 1}))) == {"name": ADA}
 
 
-async def test_answers_that_come_before_and_are_wrong_are_asked_for() -> None:
+async def test_invalid_input_that_is_sent_before_it_is_requested_is_requested() -> None:
     result = await greeter().result(call(inputResponses={"name": 12345}))
 
     assert result["resultType"] == "input_required"
 
 
 @pytest.mark.parametrize("answers", [None, [], "x", 7])
-async def test_answers_that_are_no_object_are_refused(answers: Any) -> None:
+async def test_input_responses_that_are_not_an_object_are_refused(answers: Any) -> None:
     server = greeter()
 
     assert (
@@ -147,7 +147,7 @@ async def test_answers_that_are_no_object_are_refused(answers: Any) -> None:
     assert not server.executor.calls
 
 
-async def test_a_tool_that_wants_to_be_called_again_says_so() -> None:
+async def test_a_tool_can_request_a_retry_without_input() -> None:
     server = greeter()
     server.executor.results["greet"] = InputRequired({}, "later")
 
@@ -160,7 +160,7 @@ async def test_a_tool_that_wants_to_be_called_again_says_so() -> None:
     assert server.executor.seen[-1].input.state == "later"
 
 
-# What the client cannot be asked for
+# Input that the client cannot give
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ async def test_a_tool_that_wants_to_be_called_again_says_so() -> None:
         (FOLDERS, FORMS, {"roots": {}}),
     ],
 )
-async def test_what_a_client_does_not_declare_it_is_not_asked_for(
+async def test_input_that_needs_an_undeclared_capability_gets_error_32021(
     request_: JsonObject, can: JsonObject, needs: JsonObject
 ) -> None:
     status, error = await greeter(InputRequired({"x": request_})).error(call(can=can))
@@ -194,14 +194,14 @@ async def test_what_a_client_does_not_declare_it_is_not_asked_for(
     assert error["data"] == {"requiredCapabilities": needs}
 
 
-async def test_a_tool_knows_what_the_client_declares() -> None:
+async def test_a_tool_gets_the_capabilities_that_the_client_declares() -> None:
     server = greeter()
     await server.result(call(can={"elicitation": {}, "sampling": {}}))
 
     assert server.executor.seen[0].capabilities == {"elicitation": {}, "sampling": {}}
 
 
-async def test_a_tool_is_not_called_for_a_client_that_lacks_what_it_requires() -> None:
+async def test_a_tool_is_not_called_if_the_client_lacks_a_required_capability() -> None:
     server = Server(tool("greet", required_client_capabilities=("Sampling", "Elicitation")))
 
     status, error = await server.error(call(can=FORMS))
@@ -232,7 +232,9 @@ async def test_a_tool_is_not_called_for_a_client_that_lacks_what_it_requires() -
         },
     ],
 )
-async def test_a_tool_that_asks_for_what_mcp_does_not_allow_fails(request_: JsonObject) -> None:
+async def test_a_call_fails_if_its_tool_requests_input_that_mcp_does_not_allow(
+    request_: JsonObject,
+) -> None:
     result = await greeter(InputRequired({"x": request_})).result(call(can=EVERYTHING))
 
     assert result["isError"] is True
@@ -243,7 +245,7 @@ async def test_a_tool_that_asks_for_what_mcp_does_not_allow_fails(request_: Json
     )
 
 
-async def test_a_tool_that_asks_for_more_than_can_be_kept_fails() -> None:
+async def test_a_call_fails_if_the_state_of_its_tool_is_too_large() -> None:
     result = await greeter(InputRequired({"name": NAME}, "x" * MAX_STATE)).result(call())
 
     assert result["isError"] is True

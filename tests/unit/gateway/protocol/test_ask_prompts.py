@@ -33,7 +33,7 @@ async def written(server: Server, params: JsonObject) -> str:
     return text
 
 
-async def test_a_prompt_asks_for_the_variables_that_it_is_not_given() -> None:
+async def test_a_prompt_requests_the_variables_that_are_missing() -> None:
     server = writer()
 
     asks = await server.result(modern("prompts/get", get()))
@@ -69,7 +69,7 @@ async def test_a_prompt_asks_for_the_variables_that_it_is_not_given() -> None:
     assert await written(server, retry) == "Sea, warm"
 
 
-async def test_a_prompt_does_not_ask_for_what_it_is_given() -> None:
+async def test_a_prompt_does_not_request_variables_that_are_given() -> None:
     server = writer()
     assert await written(server, get(arguments={"topic": "Sea", "tone": "warm"})) == "Sea, warm"
 
@@ -86,7 +86,7 @@ async def test_a_prompt_does_not_ask_for_what_it_is_given() -> None:
 
 
 @pytest.mark.parametrize("action", ["decline", "cancel"])
-async def test_a_prompt_cannot_do_without_what_is_required(action: str) -> None:
+async def test_a_prompt_fails_if_the_user_does_not_give_a_required_variable(action: str) -> None:
     server = writer()
     asks = await server.result(modern("prompts/get", get()))
 
@@ -105,7 +105,7 @@ async def test_a_prompt_cannot_do_without_what_is_required(action: str) -> None:
 
 
 @pytest.mark.parametrize("can", [{}, {"elicitation": {"url": {}}}, {"sampling": {}}])
-async def test_a_client_that_cannot_be_asked_must_give_what_is_required(can: JsonObject) -> None:
+async def test_a_client_without_forms_must_send_the_required_arguments(can: JsonObject) -> None:
     server = writer()
 
     _, error = await server.error(modern("prompts/get", get(can)))
@@ -118,7 +118,7 @@ async def test_a_client_that_cannot_be_asked_must_give_what_is_required(can: Jso
 
 
 @pytest.mark.parametrize("method", ["tools/list", "server/discover", "completion/complete"])
-async def test_other_methods_ask_nothing(method: str) -> None:
+async def test_other_methods_do_not_request_input(method: str) -> None:
     (answer,) = await writer().exchange(modern(method, {"requestState": "x", "inputResponses": {}}))
 
     assert "input_required" not in str(answer)

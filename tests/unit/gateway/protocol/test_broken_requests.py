@@ -1,4 +1,4 @@
-"""Whatever a client sends, it gets an answer of the protocol and never an internal error."""
+"""Any request gets a response that the protocol defines, and never an internal error."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def entries() -> list[Any]:
 
 
 async def answer_to(request: HttpRequest, *, in_session: bool) -> HttpResponse | None:
-    """Return the answer, None for a stream."""
+    """Return the response, or None for a stream."""
     server = Server(*entries())
     if in_session:
         session = {"mcp-session-id": await server.initialize()}
@@ -67,7 +67,7 @@ def check(answer: HttpResponse | None) -> None:
 
 @settings(max_examples=150)
 @given(method=METHODS, params=PARAMS, request_id=st.integers() | st.text(max_size=5) | JSON)
-def test_a_modern_request_with_any_parameters(
+def test_a_modern_request_with_any_parameters_gets_a_valid_response(
     method: str, params: dict[str, Any], request_id: object
 ) -> None:
     message = {"jsonrpc": "2.0", "id": request_id, "method": method}
@@ -83,7 +83,9 @@ def test_a_modern_request_with_any_parameters(
 
 @settings(max_examples=150)
 @given(method=METHODS, params=PARAMS)
-def test_a_legacy_request_with_any_parameters(method: str, params: dict[str, Any]) -> None:
+def test_a_legacy_request_with_any_parameters_gets_a_valid_response(
+    method: str, params: dict[str, Any]
+) -> None:
     message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
 
     check(asyncio.run(answer_to(post(message), in_session=True)))
@@ -91,11 +93,11 @@ def test_a_legacy_request_with_any_parameters(method: str, params: dict[str, Any
 
 @settings(max_examples=150)
 @given(body=JSON | st.dictionaries(st.sampled_from(["jsonrpc", "id", "method", "params"]), JSON))
-def test_any_json_at_all(body: object) -> None:
+def test_any_json_body_gets_a_valid_response(body: object) -> None:
     check(asyncio.run(answer_to(post(body), in_session=False)))
 
 
 @settings(max_examples=150)
 @given(body=st.binary(max_size=64))
-def test_any_bytes_at_all(body: bytes) -> None:
+def test_any_bytes_as_the_body_get_a_valid_response(body: bytes) -> None:
     check(asyncio.run(answer_to(post(body), in_session=False)))

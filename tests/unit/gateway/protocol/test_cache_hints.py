@@ -1,4 +1,4 @@
-"""What clients are told of how long they may keep lists and contents."""
+"""Cache hints: how long clients can cache lists and contents."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def hints(result: JsonObject) -> tuple[object, object]:
 
 
 @pytest.mark.parametrize("method", [*LISTS, "server/discover"])
-async def test_a_client_keeps_no_list_unless_the_server_says_so(method: str) -> None:
+async def test_lists_have_a_ttl_of_zero_unless_the_server_sets_one(method: str) -> None:
     assert hints(await Server(tool("add")).result(modern(method))) == (0, "public")
     keeping = Server(tool("add"), cache=ServerCache(list_ttl_seconds=1.5))
     assert hints(await keeping.result(modern(method))) == (1500, "public")
 
 
-async def test_a_client_that_polls_misses_a_deleted_tool_at_once() -> None:
+async def test_the_list_after_a_tool_is_deleted_lacks_it_and_has_a_ttl_of_zero() -> None:
     server = Server(tool("add"), tool("sum"))
     await server.result(modern("tools/list"))
 
@@ -35,12 +35,12 @@ async def test_a_client_that_polls_misses_a_deleted_tool_at_once() -> None:
     assert hints(listed)[0] == 0
 
 
-async def test_a_client_keeps_content_only_where_the_server_says_so() -> None:
+async def test_contents_have_a_ttl_of_zero_and_a_private_scope_by_default() -> None:
     read = modern("resources/read", {"uri": "file:///readme"})
     assert hints(await Server(README).result(read)) == (0, "private")
 
 
-async def test_a_session_is_told_nothing_of_keeping() -> None:
+async def test_results_in_a_session_have_no_cache_hints() -> None:
     server = Server(README, cache=ServerCache(resources=CachePolicy(ttl_seconds=5)))
     session = await server.initialize()
 

@@ -1,4 +1,4 @@
-"""What a client is told of its call before the answer."""
+"""Messages on the stream of a call before its result: progress, logs, keep-alive comments."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.mcp_http import META, Server, legacy, message_of, modern
 
 LEVEL = "io.modelcontextprotocol/logLevel"
 LONG = 65.0
-"""Seconds that a call takes, within the time that it has."""
+"""Seconds that a call takes, less than the request timeout."""
 
 
 def server(script: Script) -> Server:
@@ -71,7 +71,7 @@ def text_of(answer: JsonObject) -> str:
 
 @pytest.mark.looptime
 @pytest.mark.parametrize("era", Era)
-async def test_progress_is_told_before_the_answer(era: Era) -> None:
+async def test_progress_is_sent_before_the_result(era: Era) -> None:
     made = server(steps)
     request = (
         call(progressToken="p") if era is Era.MODERN else await legacy_call(made, progressToken="p")
@@ -86,12 +86,12 @@ async def test_progress_is_told_before_the_answer(era: Era) -> None:
 
 @pytest.mark.looptime
 @pytest.mark.parametrize("token", [None, True, 1.5, "x" * 257])
-async def test_without_a_token_of_a_fair_length_no_progress_is_told(token: object) -> None:
+async def test_no_progress_is_sent_without_a_valid_progress_token(token: object) -> None:
     assert len(await server(steps).exchange(call(progressToken=token))) == 1
 
 
 @pytest.mark.looptime
-async def test_a_client_that_takes_json_alone_is_told_nothing() -> None:
+async def test_a_client_that_accepts_only_json_gets_no_notifications() -> None:
     request = modern(
         "tools/call",
         {"name": "report", "_meta": META | {"progressToken": 1, LEVEL: "debug"}},
@@ -103,7 +103,7 @@ async def test_a_client_that_takes_json_alone_is_told_nothing() -> None:
 
 
 @pytest.mark.looptime
-async def test_progress_that_does_not_rise_is_dropped() -> None:
+async def test_progress_that_does_not_increase_is_dropped() -> None:
     async def to_and_fro(of: Call) -> ToolResult:
         for value in (3, 3, 2, math.nextafter(3, 4)):
             of.listener.progress(value)
@@ -116,7 +116,7 @@ async def test_progress_that_does_not_rise_is_dropped() -> None:
 
 
 @pytest.mark.looptime
-async def test_log_messages_are_told_from_the_level_on_that_was_asked_for() -> None:
+async def test_log_messages_below_the_requested_level_are_dropped() -> None:
     *told, _ = await server(words).exchange(call(**{LEVEL: "info"}))
 
     assert [one["method"] for one in told] == ["notifications/message"] * 2
@@ -127,14 +127,14 @@ async def test_log_messages_are_told_from_the_level_on_that_was_asked_for() -> N
 
 
 @pytest.mark.looptime
-async def test_who_asks_for_no_log_messages_gets_none() -> None:
+async def test_a_client_that_requests_no_log_level_gets_no_log_messages() -> None:
     made = server(words)
 
     assert len(await made.exchange(call())) == 1
     assert len(await made.exchange(await legacy_call(made))) == 1
 
 
-async def test_a_level_that_is_none_is_an_error() -> None:
+async def test_an_unknown_log_level_is_an_error() -> None:
     status, error = await server(words).error(call(**{LEVEL: "loud"}))
 
     assert (status, error["code"]) == (200, -32602)
@@ -142,7 +142,7 @@ async def test_a_level_that_is_none_is_an_error() -> None:
 
 
 @pytest.mark.looptime
-async def test_a_session_is_told_from_the_level_on_that_it_has_set() -> None:
+async def test_log_messages_below_the_level_of_the_session_are_dropped() -> None:
     made = server(words)
     session = await made.initialize()
     await made.result(legacy("logging/setLevel", {"level": "error"}, mcp_session_id=session))
@@ -154,7 +154,7 @@ async def test_a_session_is_told_from_the_level_on_that_it_has_set() -> None:
 
 @pytest.mark.looptime
 @pytest.mark.parametrize("era", Era)
-async def test_a_long_call_keeps_its_connection_open(era: Era) -> None:
+async def test_a_long_call_sends_keep_alives(era: Era) -> None:
     made = server(slow)
     request = call() if era is Era.MODERN else await legacy_call(made)
 
@@ -165,7 +165,7 @@ async def test_a_long_call_keeps_its_connection_open(era: Era) -> None:
 
 
 @pytest.mark.looptime
-async def test_a_long_call_with_a_token_makes_progress_until_its_backend_does() -> None:
+async def test_a_long_call_sends_progress_until_its_backend_does() -> None:
     async def late(of: Call) -> ToolResult:
         await asyncio.sleep(30)
         of.listener.progress(1, 2)
@@ -183,7 +183,7 @@ async def test_a_long_call_with_a_token_makes_progress_until_its_backend_does() 
 
 
 @pytest.mark.looptime
-async def test_an_error_ends_a_stream_that_has_begun() -> None:
+async def test_an_error_ends_a_stream_that_has_started() -> None:
     async def fails(of: Call) -> ToolResult:
         of.listener.progress(1)
         await asyncio.sleep(1)
@@ -198,7 +198,7 @@ async def test_an_error_ends_a_stream_that_has_begun() -> None:
 
 
 @pytest.mark.looptime
-async def test_a_batch_is_told_nothing() -> None:
+async def test_a_call_in_a_batch_gets_no_notifications() -> None:
     made = server(steps)
     session = await made.initialize("2025-03-26")
     request = await legacy_call(made, session, progressToken="p")
@@ -210,7 +210,7 @@ async def test_a_batch_is_told_nothing() -> None:
 
 
 class Reader:
-    """A client that reads when the test does."""
+    """A client that reads only when the test does."""
 
     def __init__(self, made: Server, request: HttpRequest) -> None:
         self.streams: list[HttpStream] = []
@@ -223,7 +223,7 @@ class Reader:
 
 
 @pytest.mark.looptime
-async def test_a_slow_client_finds_the_last_progress_alone() -> None:
+async def test_a_slow_client_gets_only_the_latest_progress() -> None:
     async def much(of: Call) -> ToolResult:
         for value in range(1000):
             of.listener.progress(value)
@@ -236,7 +236,7 @@ async def test_a_slow_client_finds_the_last_progress_alone() -> None:
 
 
 @pytest.mark.looptime
-async def test_no_keep_alive_takes_the_place_of_what_a_slow_client_has_not_read() -> None:
+async def test_keep_alives_do_not_replace_progress_that_a_slow_client_has_not_read() -> None:
     async def begins(of: Call) -> ToolResult:
         of.listener.progress(1)
         return await slow(of)
@@ -248,7 +248,7 @@ async def test_no_keep_alive_takes_the_place_of_what_a_slow_client_has_not_read(
 
 
 @pytest.mark.looptime
-async def test_what_waits_for_a_slow_client_is_bounded() -> None:
+async def test_the_messages_queued_for_a_slow_client_are_bounded() -> None:
     async def talks(of: Call) -> ToolResult:
         for _ in range(100):
             of.listener.log("info", "x" * (MAX_WAITING // 10))
@@ -261,7 +261,7 @@ async def test_what_waits_for_a_slow_client_is_bounded() -> None:
 
 
 @pytest.mark.looptime
-async def test_a_modern_client_that_goes_cancels_its_call() -> None:
+async def test_a_modern_client_that_disconnects_cancels_its_call() -> None:
     made = server(steps)
     reader = Reader(made, call(progressToken=1))
     await asyncio.sleep(0.5)
@@ -271,11 +271,11 @@ async def test_a_modern_client_that_goes_cancels_its_call() -> None:
 
     assert made.executor.cancelled == ["report"]
     assert made.observer.requests == [("tools/call", Era.MODERN, "cancelled")]
-    assert [one async for one in reader.streams[0].frames][1:] == []  # no answer
+    assert [one async for one in reader.streams[0].frames][1:] == []  # no response
 
 
 @pytest.mark.looptime
-async def test_a_legacy_client_that_goes_does_not() -> None:
+async def test_a_legacy_client_that_disconnects_does_not_cancel_its_call() -> None:
     made = server(steps)
     reader = Reader(made, await legacy_call(made, progressToken=1))
     await asyncio.sleep(0.5)
@@ -290,7 +290,7 @@ async def test_a_legacy_client_that_goes_does_not() -> None:
 
 
 @pytest.mark.looptime
-async def test_a_legacy_client_can_cancel_a_call_that_streams() -> None:
+async def test_a_legacy_client_can_cancel_a_streaming_call() -> None:
     made = server(steps)
     session = await made.initialize()
     reader = Reader(made, await legacy_call(made, session, progressToken=1))
@@ -305,7 +305,7 @@ async def test_a_legacy_client_can_cancel_a_call_that_streams() -> None:
 
 
 @pytest.mark.looptime
-async def test_a_page_of_an_allowed_origin_may_read_a_stream() -> None:
+async def test_a_web_page_of_an_allowed_origin_can_read_a_stream() -> None:
     page = "https://chat.example"
     made = Server(
         tool("report"), policy=OriginPolicy(allowed_hosts=["shop.demo"], allowed_origins=[page])
@@ -320,7 +320,7 @@ async def test_a_page_of_an_allowed_origin_may_read_a_stream() -> None:
     assert reader.streams[0].headers["access-control-allow-origin"] == page
 
 
-async def test_an_execution_knows_what_the_client_can_do() -> None:
+async def test_a_call_contains_the_capabilities_of_its_client() -> None:
     made = server(steps)
     able: JsonObject = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
 
@@ -331,7 +331,7 @@ async def test_an_execution_knows_what_the_client_can_do() -> None:
 
 
 @pytest.mark.looptime
-async def test_each_call_is_reassured_ten_seconds_after_it_began() -> None:
+async def test_each_call_starts_a_stream_ten_seconds_after_it_began() -> None:
     made, begun = server(slow), []
     clock = asyncio.get_running_loop().time
     start = clock()

@@ -1,4 +1,4 @@
-"""What comes before the eras part: methods, media types, hosts and origins."""
+"""What both eras have in common: methods, media types, hosts and origins."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from support.mcp_http import (
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-async def test_the_modern_era_has_only_post(method: str) -> None:
+async def test_the_modern_era_allows_only_post(method: str) -> None:
     headers = JSON_HEADERS | {"mcp-protocol-version": MODERN, "mcp-session-id": "x"}
 
     answer = await Server().respond(HttpRequest(method, headers))
@@ -34,7 +34,7 @@ async def test_the_modern_era_has_only_post(method: str) -> None:
     assert (answer.status, answer.headers["allow"]) == (405, "POST")
 
 
-async def test_other_methods_are_405() -> None:
+async def test_other_methods_get_405() -> None:
     answer = await Server().respond(HttpRequest("PUT", JSON_HEADERS))
 
     assert (answer.status, answer.headers["allow"]) == (405, "POST, GET, DELETE")
@@ -43,7 +43,7 @@ async def test_other_methods_are_405() -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"\xff", b'{"id": NaN}', b'"\\ud800"', b"[" * 5000, b"nonsense"]
 )
-async def test_what_is_not_json_is_32700(body: bytes) -> None:
+async def test_a_body_that_is_not_json_gets_error_32700(body: bytes) -> None:
     answer = await Server().respond(post(body))
 
     decoded = json.loads(answer.body)
@@ -51,55 +51,56 @@ async def test_what_is_not_json_is_32700(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("kind", ["", "text/plain", "application/jsonp", "multipart/form-data"])
-async def test_a_body_that_does_not_say_it_is_json_is_415(kind: str) -> None:
+async def test_a_content_type_other_than_json_gets_415(kind: str) -> None:
     status, _ = await Server().error(modern("tools/list", content_type=kind))
 
     assert status == 415
 
 
-async def test_a_charset_does_no_harm() -> None:
+async def test_a_content_type_with_a_charset_is_accepted() -> None:
     request = modern("tools/list", content_type="Application/JSON; charset=utf-8")
 
     assert (await Server().respond(request)).status == 200
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/*;q=0.5", "text/html, application/json"])
-async def test_a_client_that_takes_json_gets_it(accept: str) -> None:
+async def test_a_client_that_accepts_json_gets_json(accept: str) -> None:
     answer = await Server().respond(modern("tools/list", accept=accept))
 
     assert answer.status == 200
     assert answer.headers["content-type"] == "application/json"
 
 
-async def test_a_client_that_takes_neither_json_nor_events_is_406() -> None:
+async def test_a_client_that_accepts_neither_json_nor_events_gets_406() -> None:
     status, _ = await Server().error(modern("tools/list", accept="text/html"))
 
     assert status == 406
 
 
-async def test_a_client_that_takes_only_events_gets_its_answer_as_one() -> None:
+async def test_a_client_that_accepts_only_events_gets_its_response_as_an_event() -> None:
     answer = await Server(tool("add")).respond(modern("tools/list", accept="text/event-stream"))
 
     assert answer.headers["content-type"] == "text/event-stream"
     assert message_of(answer.body)["result"]["tools"][0]["name"] == "add"
 
 
-async def test_a_request_that_is_refused_over_http_has_no_event() -> None:
+async def test_an_unknown_method_gets_404_as_json_and_not_as_an_event() -> None:
     status, error = await Server().error(modern("weather", accept="text/event-stream"))
 
     assert (status, error["code"]) == (404, -32601)
 
 
-async def test_a_client_that_does_not_say_what_it_takes_gets_json() -> None:
+async def test_a_request_without_an_accept_header_gets_json() -> None:
     request = modern("tools/list")
     headers = {name: value for name, value in request.headers.items() if name != "accept"}
 
     answer = await Server().respond(HttpRequest("POST", headers, body=request.body))
 
     assert answer.status == 200
+    assert answer.headers["content-type"] == "application/json"
 
 
-async def test_both_eras_see_the_same_tools() -> None:
+async def test_both_eras_list_the_same_tools() -> None:
     server = Server(tool("add"), tool("sub"))
     session = await server.initialize()
 
@@ -109,7 +110,7 @@ async def test_both_eras_see_the_same_tools() -> None:
     assert modern_tools["tools"] == legacy_tools["tools"]
 
 
-async def test_an_envelope_makes_a_request_modern_whatever_the_header_says() -> None:
+async def test_modern_metadata_with_a_legacy_version_header_is_refused() -> None:
     message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"_meta": META}}
 
     status, error = await Server().error(post(message, mcp_protocol_version="2025-11-25"))
@@ -117,7 +118,7 @@ async def test_an_envelope_makes_a_request_modern_whatever_the_header_says() -> 
     assert (status, error["code"]) == (400, -32020)
 
 
-async def test_a_modern_header_without_envelope_is_told_what_lacks() -> None:
+async def test_a_modern_version_header_without_metadata_is_refused() -> None:
     status, error = await Server().error(legacy("tools/list", mcp_protocol_version=MODERN))
 
     assert (status, error["code"]) == (400, -32602)
@@ -132,7 +133,7 @@ LISTED = OriginPolicy(
 
 
 def of(**settings: Any) -> OriginPolicy:
-    """Return the policy of a pod whose MCPServer says so."""
+    """Return the policy of a pod whose MCPServer has these settings."""
     return OriginPolicy(settings=lambda: ServerSettings(namespace="demo", name="shop", **settings))
 
 
@@ -164,7 +165,7 @@ NAMED = of(own_hosts=("mcp.example",), allowed_hosts=("other.example",))
         (OriginPolicy(allowed_origins=["*"]), "anything", "https://evil.example"),
     ],
 )
-async def test_programs_and_allowed_pages_are_served(
+async def test_clients_without_origin_and_allowed_web_pages_are_served(
     policy: OriginPolicy, host: str, origin: str | None
 ) -> None:
     headers = {"host": host} | ({"origin": origin} if origin else {})
@@ -199,7 +200,7 @@ async def test_programs_and_allowed_pages_are_served(
         (LISTED, "mcp.example", "http://chat.example"),
     ],
 )
-async def test_rebound_names_and_foreign_pages_are_403(
+async def test_unknown_hosts_and_origins_get_403(
     policy: OriginPolicy, host: str, origin: str | None
 ) -> None:
     headers = {"host": host} | ({} if origin is None else {"origin": origin})
@@ -211,7 +212,7 @@ async def test_rebound_names_and_foreign_pages_are_403(
     assert server.executor.calls == []
 
 
-async def test_what_a_server_allows_changes_with_its_catalog() -> None:
+async def test_allowed_origins_change_with_the_catalog() -> None:
     current = Current()
     policy = OriginPolicy(settings=lambda: current.server)
     server = Server(policy=policy)
@@ -225,7 +226,7 @@ async def test_what_a_server_allows_changes_with_its_catalog() -> None:
     assert (await server.respond(asked)).status == 403
 
 
-async def test_a_refusal_repeats_nothing_of_the_request() -> None:
+async def test_a_403_does_not_quote_the_host_or_the_origin() -> None:
     for headers in ({"host": "canary.example"}, {"origin": "http://canary.example"}):
         answer = await Server(policy=LOCAL).respond(modern("tools/list", None, 1, **headers))
 
@@ -233,7 +234,7 @@ async def test_a_refusal_repeats_nothing_of_the_request() -> None:
         assert b"canary" not in answer.body
 
 
-async def test_an_allowed_page_may_read_the_answer() -> None:
+async def test_a_web_page_of_an_allowed_origin_can_read_the_response() -> None:
     server = Server(policy=LISTED)
 
     answer = await server.respond(
@@ -245,7 +246,7 @@ async def test_an_allowed_page_may_read_the_answer() -> None:
     assert answer.headers["vary"] == "origin"
 
 
-async def test_a_preflight_of_an_allowed_page_is_granted() -> None:
+async def test_a_preflight_of_an_allowed_origin_gets_cors_headers() -> None:
     headers = {
         "host": "mcp.example",
         "origin": "https://chat.example",
@@ -259,7 +260,7 @@ async def test_a_preflight_of_an_allowed_page_is_granted() -> None:
     assert answer.headers["access-control-allow-methods"] == "POST, GET, DELETE"
 
 
-async def test_a_preflight_of_a_foreign_page_is_403() -> None:
+async def test_a_preflight_of_another_origin_gets_403() -> None:
     headers = {"host": "mcp.example", "origin": "https://evil.example"}
 
     answer = await Server(policy=LISTED).respond(HttpRequest("OPTIONS", headers))
@@ -268,7 +269,7 @@ async def test_a_preflight_of_a_foreign_page_is_403() -> None:
     assert "access-control-allow-origin" not in answer.headers
 
 
-async def test_a_program_gets_no_cors_headers() -> None:
+async def test_a_request_without_origin_gets_no_cors_headers() -> None:
     answer = await Server().respond(modern("tools/list"))
 
     assert set(answer.headers) == {"content-type"}

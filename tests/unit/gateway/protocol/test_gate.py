@@ -1,4 +1,4 @@
-"""Clients share the places of requests that wait for backends."""
+"""Clients share the concurrency limit of the requests that wait for backends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def status_for(gate: Gate, client: str, limit: int = 4) -> int:
         return refused.status if refused.retry_after == 1 else 0
 
 
-async def test_a_client_that_is_alone_has_every_place() -> None:
+async def test_a_single_client_can_use_the_whole_limit() -> None:
     gate = Gate()
     with ExitStack() as held:
         for _ in range(4):
@@ -33,7 +33,7 @@ async def test_a_client_that_is_alone_has_every_place() -> None:
     assert status_for(gate, "a") == 200
 
 
-async def test_where_there_are_others_a_client_has_half() -> None:
+async def test_a_client_among_others_can_use_half_of_the_limit() -> None:
     gate = Gate()
     with ExitStack() as held:
         for client in ("a", "b", "a"):
@@ -45,7 +45,7 @@ async def test_where_there_are_others_a_client_has_half() -> None:
     assert status_for(gate, "a") == 200
 
 
-async def test_who_has_taken_everything_gives_back_to_those_who_come() -> None:
+async def test_a_client_with_the_whole_limit_gets_429_once_another_client_arrives() -> None:
     gate = Gate()
     with ExitStack() as held:
         first = held.enter_context(ExitStack())
@@ -60,7 +60,7 @@ async def test_who_has_taken_everything_gives_back_to_those_who_come() -> None:
         assert status_for(gate, "b") == 200
 
 
-async def test_a_client_that_has_gone_shares_nothing() -> None:
+async def test_a_client_without_recent_requests_does_not_reduce_the_share_of_others() -> None:
     gate = Gate()
     assert status_for(gate, "b") == 200
     with gate.enter(2, "a"):
@@ -70,13 +70,13 @@ async def test_a_client_that_has_gone_shares_nothing() -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
-async def test_everyone_has_a_place_where_there_are_few(limit: int) -> None:
+async def test_every_client_is_admitted_with_a_small_limit(limit: int) -> None:
     gate = Gate()
     for client in ("a", "b", "a"):
         assert status_for(gate, client, limit) == 200
 
 
-async def test_one_client_has_no_more_than_it_may_also_while_it_is_alone() -> None:
+async def test_the_limit_for_each_client_also_applies_to_a_single_client() -> None:
     gate = Gate()
     with gate.enter(4, "a", 2), gate.enter(4, "a", 2):
         with pytest.raises(RpcError) as refused, gate.enter(4, "a", 2):

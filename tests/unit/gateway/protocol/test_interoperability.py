@@ -1,4 +1,4 @@
-"""What clients of other hands send that is not quite what the revisions say, and what they get."""
+"""Requests of other MCP clients that deviate from the revisions, and their responses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LATEST = "2025-11-25"
 LISTS = ["tools/list", "prompts/list", "resources/list", "resources/templates/list"]
 
 
-async def test_params_that_are_null_are_none() -> None:
+async def test_null_params_are_treated_as_absent() -> None:
     server = Server(tool("add"))
     session = await server.initialize()
     message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": None}
@@ -34,7 +34,7 @@ async def test_params_that_are_null_are_none() -> None:
 
 @pytest.mark.parametrize("cursor", [None, ""])
 @pytest.mark.parametrize("method", LISTS)
-async def test_an_empty_cursor_is_that_of_the_first_page(method: str, cursor: object) -> None:
+async def test_an_empty_cursor_returns_the_first_page(method: str, cursor: object) -> None:
     server = Server(tool("add"), tool("sum"), prompt("Hi", name="greet"), page_size=1)
     session = await server.initialize()
 
@@ -56,7 +56,7 @@ async def test_an_empty_cursor_is_that_of_the_first_page(method: str, cursor: ob
     ],
 )
 @pytest.mark.parametrize("version", [MODERN, LATEST])
-async def test_an_error_names_the_id_of_a_broken_request(
+async def test_an_error_has_the_id_of_an_invalid_request(
     broken: dict[str, Any], version: str
 ) -> None:
     answer = await Server().respond(post(broken, mcp_protocol_version=version))
@@ -65,7 +65,7 @@ async def test_an_error_names_the_id_of_a_broken_request(
     assert json.loads(answer.body)["id"] == "mine"
 
 
-async def test_an_error_of_the_http_request_names_the_id_too() -> None:
+async def test_an_http_error_has_the_id_of_the_request() -> None:
     request = modern("tools/list", request_id=7, accept="text/html")
 
     answer = await Server().respond(request)
@@ -84,14 +84,14 @@ async def test_an_error_of_the_http_request_names_the_id_too() -> None:
         {"jsonrpc": "2.0", "id": "theirs", "result": {}},
     ],
 )
-async def test_an_error_about_no_request_has_no_id(body: object) -> None:
+async def test_an_error_without_a_valid_request_id_has_a_null_id(body: object) -> None:
     answer = await Server().respond(post(body, mcp_protocol_version=MODERN))
 
     assert (answer.status, json.loads(answer.body)["id"]) == (400, None)
 
 
 @pytest.mark.parametrize("header", [MODERN, "2099-01-01", "", LATEST])
-async def test_a_handshake_is_one_whatever_version_its_header_names(header: str) -> None:
+async def test_initialize_succeeds_with_any_version_header(header: str) -> None:
     request = legacy("initialize", {"protocolVersion": LATEST}, mcp_protocol_version=header)
 
     assert (await Server().result(request))["protocolVersion"] == LATEST
@@ -104,7 +104,7 @@ async def test_a_version_header_of_this_era_without_an_envelope_is_told_what_lac
     assert "_meta" in error["message"]
 
 
-async def test_an_empty_version_header_is_none() -> None:
+async def test_an_empty_version_header_is_ignored() -> None:
     server = Server()
     session = await server.initialize()
 
@@ -114,12 +114,12 @@ async def test_an_empty_version_header_is_none() -> None:
 
 
 def doubled(session: str, versions: str) -> HttpRequest:
-    """Return a ping whose version header came twice."""
+    """Return a ping with two version headers."""
     request = legacy("ping", mcp_session_id=session, mcp_protocol_version=versions)
     return HttpRequest("POST", request.headers, frozenset({"mcp-protocol-version"}), request.body)
 
 
-async def test_one_version_that_came_twice_is_one() -> None:
+async def test_equal_version_headers_are_accepted_and_different_ones_refused() -> None:
     server = Server()
     session = await server.initialize()
 
@@ -128,14 +128,14 @@ async def test_one_version_that_came_twice_is_one() -> None:
     assert status == 400
 
 
-async def test_accept_is_one_list_however_many_lines_it_has() -> None:
+async def test_several_accept_headers_are_combined() -> None:
     request = modern("tools/list", accept="text/event-stream, application/json")
     split = HttpRequest("POST", request.headers, frozenset({"accept"}), request.body)
 
     assert "tools" in await Server().result(split)
 
 
-async def test_the_oldest_revision_gets_only_what_it_has() -> None:
+async def test_the_oldest_revision_gets_only_the_fields_that_it_defines() -> None:
     server = Server(
         tool(
             "add",
@@ -178,7 +178,9 @@ async def test_the_oldest_revision_gets_only_what_it_has() -> None:
         ("2025-06-18", {"name", "title", "inputSchema", "outputSchema", "annotations"}),
     ],
 )
-async def test_later_ones_get_what_they_brought(version: str, fields: set[str]) -> None:
+async def test_later_revisions_get_the_fields_that_they_define(
+    version: str, fields: set[str]
+) -> None:
     output = {"type": "object"}
     hints = {"readOnlyHint": True}
     server = Server(tool("add", title="Add", output_schema=output, annotations=hints))
@@ -189,7 +191,7 @@ async def test_later_ones_get_what_they_brought(version: str, fields: set[str]) 
     assert listed["tools"][0].keys() == fields
 
 
-def test_what_an_older_revision_has_no_block_for_goes_out_as_another() -> None:
+def test_content_blocks_that_an_older_revision_lacks_are_converted() -> None:
     audio = {"type": "audio", "data": "AAAA", "mimeType": "audio/wav"}
     link = {"type": "resource_link", "uri": "a:b", "name": "ab"}
     text = {"type": "text", "text": "x"}
@@ -206,7 +208,7 @@ def test_what_an_older_revision_has_no_block_for_goes_out_as_another() -> None:
     assert older_result(result, "2025-06-18") is result
 
 
-async def test_a_template_completes_also_by_a_uri_of_its_own() -> None:
+async def test_a_uri_that_matches_a_template_completes_its_arguments() -> None:
     server = Server(
         resource("readme", uri="file:///readme", text="x"),
         resource(

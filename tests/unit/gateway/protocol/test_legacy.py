@@ -30,7 +30,7 @@ def delete(session: str) -> HttpRequest:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_a_served_version_is_agreed_to(version: str) -> None:
+async def test_initialize_with_a_supported_version_returns_that_version(version: str) -> None:
     server = Server(instructions="Be kind.")
 
     result = await server.result(legacy("initialize", {"protocolVersion": version}))
@@ -43,19 +43,19 @@ async def test_a_served_version_is_agreed_to(version: str) -> None:
 
 
 @pytest.mark.parametrize("version", ["2024-10-07", "2026-07-28", "nonsense"])
-async def test_a_version_that_is_not_served_gets_the_newest_that_is(version: str) -> None:
+async def test_initialize_with_an_unsupported_version_returns_the_latest(version: str) -> None:
     result = await Server().result(legacy("initialize", {"protocolVersion": version}))
 
     assert result["protocolVersion"] == LATEST
 
 
-async def test_initialize_without_a_version_is_32602() -> None:
+async def test_initialize_without_a_version_gets_error_32602() -> None:
     status, error = await Server().error(legacy("initialize"))
 
     assert (status, error["code"]) == (200, -32602)
 
 
-async def test_a_session_lists_calls_and_pings() -> None:
+async def test_a_session_can_list_call_and_ping() -> None:
     server = Server(tool("add"), prompt("Hello", name="greet"))
     session = await server.initialize()
 
@@ -70,7 +70,7 @@ async def test_a_session_lists_calls_and_pings() -> None:
     assert ("tools/call", "legacy", "ok") in server.observer.requests
 
 
-async def test_a_session_of_another_server_is_not_known() -> None:
+async def test_a_session_of_another_server_gets_404() -> None:
     session = await Server(uid="other").initialize()
 
     status, _ = await Server().error(legacy("ping", mcp_session_id=session))
@@ -78,7 +78,7 @@ async def test_a_session_of_another_server_is_not_known() -> None:
     assert status == 404
 
 
-async def test_a_server_without_uid_knows_only_its_own_sessions() -> None:
+async def test_a_server_without_a_uid_accepts_only_its_own_sessions() -> None:
     server = Server(uid="")
     session = await server.initialize()
 
@@ -87,14 +87,14 @@ async def test_a_server_without_uid_knows_only_its_own_sessions() -> None:
     assert status == 404
 
 
-async def test_a_request_without_session_is_400() -> None:
+async def test_a_request_without_a_session_gets_400() -> None:
     status, error = await Server().error(legacy("tools/list", request_id="mine"))
 
     assert status == 400
     assert "initialize" in error["message"]
 
 
-async def test_two_session_headers_are_400() -> None:
+async def test_two_session_headers_get_400() -> None:
     server = Server()
     request = legacy("ping", mcp_session_id=await server.initialize())
     doubled = HttpRequest("POST", request.headers, frozenset({"mcp-session-id"}), request.body)
@@ -102,7 +102,7 @@ async def test_two_session_headers_are_400() -> None:
     assert (await server.error(doubled))[0] == 400
 
 
-async def test_an_unserved_version_header_is_400() -> None:
+async def test_an_unsupported_version_header_gets_400() -> None:
     server = Server()
     session = await server.initialize()
 
@@ -114,7 +114,7 @@ async def test_an_unserved_version_header_is_400() -> None:
     assert "2025-06-18" in error["message"]
 
 
-async def test_an_ended_session_is_404() -> None:
+async def test_a_deleted_session_gets_404() -> None:
     server = Server()
     session = await server.initialize()
 
@@ -140,7 +140,7 @@ async def test_an_ended_session_is_404() -> None:
         ("resources/subscribe", {"uri": 5}, -32602),
     ],
 )
-async def test_a_wrong_request_is_an_error_with_status_200(
+async def test_an_invalid_request_gets_an_error_with_status_200(
     method: str, params: dict[str, Any], code: int
 ) -> None:
     server = Server()
@@ -161,7 +161,7 @@ async def test_an_unknown_method_of_a_session_is_200() -> None:
     assert (status, error["code"]) == (200, -32601)
 
 
-async def test_a_log_level_is_accepted() -> None:
+async def test_setting_a_log_level_returns_an_empty_result() -> None:
     server = Server()
     session = await server.initialize()
 
@@ -170,7 +170,7 @@ async def test_a_log_level_is_accepted() -> None:
     assert await server.result(request) == {}
 
 
-async def test_notifications_and_answers_are_accepted() -> None:
+async def test_notifications_and_responses_get_202() -> None:
     server = Server()
     session = await server.initialize()
 
@@ -184,7 +184,7 @@ async def test_notifications_and_answers_are_accepted() -> None:
         assert (answer.status, answer.body) == (202, b"")
 
 
-async def test_a_client_that_disconnects_does_not_cancel() -> None:
+async def test_a_client_that_disconnects_does_not_cancel_its_call() -> None:
     server = Server(tool("slow"))
     session = await server.initialize()
     server.executor.gate.clear()
@@ -203,7 +203,7 @@ async def test_a_client_that_disconnects_does_not_cancel() -> None:
     assert server.observer.tools == [("slow", "ok")]
 
 
-async def test_clients_that_disconnect_do_not_keep_all_of_the_memory(
+async def test_the_memory_for_calls_of_disconnected_clients_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(legacy_module, "MAX_ABANDONED", 6000)
@@ -237,7 +237,7 @@ async def test_clients_that_disconnect_do_not_keep_all_of_the_memory(
     assert server.observer.tools == [("slow", each) for each in ("cancelled", "ok", "ok")]
 
 
-async def test_a_client_cancels_by_notification_and_only_its_own() -> None:
+async def test_a_cancel_notification_cancels_only_a_call_of_its_own_session() -> None:
     server = Server(tool("slow"))
     mine, other = await server.initialize(), await server.initialize()
     server.executor.gate.clear()
@@ -248,7 +248,7 @@ async def test_a_client_cancels_by_notification_and_only_its_own() -> None:
     await server.respond(
         notification("notifications/cancelled", {"requestId": 9}, mcp_session_id=other)
     )
-    await asyncio.sleep(0)  # a cancellation takes effect in the next turn of the loop
+    await asyncio.sleep(0)  # a cancellation takes effect in the next iteration of the loop
     await asyncio.sleep(0)
     assert server.executor.cancelled == []
     await server.respond(
@@ -260,7 +260,7 @@ async def test_a_client_cancels_by_notification_and_only_its_own() -> None:
     assert server.executor.cancelled == ["slow"]
 
 
-async def test_a_busy_server_is_503_also_here() -> None:
+async def test_a_call_over_the_concurrency_limit_of_the_server_gets_503() -> None:
     server = Server(tool("slow"), max_concurrent_requests=0)
     session = await server.initialize()
 
@@ -269,7 +269,7 @@ async def test_a_busy_server_is_503_also_here() -> None:
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
 
 
-async def test_a_structured_result_that_is_no_object_is_wrapped() -> None:
+async def test_a_structured_result_that_is_not_an_object_is_wrapped() -> None:
     server = Server(
         tool("regions", output_schema={"type": "array"}),
         tool("free"),
@@ -303,7 +303,7 @@ async def test_a_structured_result_that_is_no_object_is_wrapped() -> None:
     }
 
 
-async def test_a_batch_of_2025_03_26_is_answered_in_one_array() -> None:
+async def test_a_batch_of_2025_03_26_gets_one_array_of_responses() -> None:
     server = Server(tool("add"))
     session = await server.initialize("2025-03-26")
     batch = [
@@ -323,7 +323,7 @@ async def test_a_batch_of_2025_03_26_is_answered_in_one_array() -> None:
     assert [item["error"]["code"] for item in answers[2:]] == [-32601, -32601, -32600]
 
 
-async def test_a_batch_without_requests_is_202() -> None:
+async def test_a_batch_without_requests_gets_202() -> None:
     server = Server()
     session = await server.initialize("2025-03-26")
 
@@ -338,7 +338,9 @@ async def test_a_batch_without_requests_is_202() -> None:
     ("version", "length"),
     [("2025-06-18", 1), ("2025-11-25", 1), ("2025-03-26", 0), ("2025-03-26", 51)],
 )
-async def test_other_batches_are_32600(version: str, length: int) -> None:
+async def test_batches_of_other_revisions_or_sizes_get_error_32600(
+    version: str, length: int
+) -> None:
     server = Server()
     session = await server.initialize(version)
     batch = [{"jsonrpc": "2.0", "id": 1, "method": "ping"}] * length
@@ -348,11 +350,11 @@ async def test_other_batches_are_32600(version: str, length: int) -> None:
     assert (status, error["code"]) == (400, -32600)
 
 
-async def test_a_batch_without_session_is_400() -> None:
+async def test_a_batch_without_a_session_gets_400() -> None:
     assert (await Server().error(post([])))[0] == 400
 
 
-async def test_subscriptions_of_a_session_are_bounded() -> None:
+async def test_a_session_can_subscribe_to_at_most_1000_resources() -> None:
     entries = resource("order", uri_template="orders:///{id}", backend=backend())
     server = Server(entries)
     session = await server.initialize()
@@ -368,7 +370,7 @@ async def test_subscriptions_of_a_session_are_bounded() -> None:
     assert "at most 1000" in error["message"]
 
 
-async def test_a_long_uri_cannot_be_subscribed_to() -> None:
+async def test_a_uri_of_more_than_2048_characters_cannot_be_subscribed_to() -> None:
     server = Server(resource("order", uri_template="orders:///{id}", backend=backend()))
     session = await server.initialize()
     uri = "orders:///" + "a" * 2040

@@ -17,7 +17,7 @@ CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
 NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 
 
-async def test_discover_says_what_is_served() -> None:
+async def test_discover_returns_the_versions_capabilities_and_instructions() -> None:
     result = await Server(instructions="Be kind.").result(modern("server/discover"))
 
     assert result["supportedVersions"] == [MODERN]
@@ -29,18 +29,18 @@ async def test_discover_says_what_is_served() -> None:
     assert result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "shop"
 
 
-async def test_a_server_without_instructions_gives_none() -> None:
+async def test_discover_omits_the_instructions_of_a_server_that_has_none() -> None:
     assert "instructions" not in await Server().result(modern("server/discover"))
 
 
 @pytest.mark.parametrize("request_id", [0, 7, "a", 'quote"d', "ünïcode", 2**60])
-async def test_an_answer_carries_the_id_of_its_request(request_id: object) -> None:
+async def test_a_response_has_the_id_of_its_request(request_id: object) -> None:
     answer = await Server().respond(modern("tools/list", request_id=request_id))
 
     assert json.loads(answer.body)["id"] == request_id
 
 
-async def test_a_tool_is_listed_with_everything_that_clients_read() -> None:
+async def test_a_tool_is_listed_with_all_its_fields() -> None:
     annotated = tool(
         "add",
         title="Add",
@@ -66,7 +66,7 @@ async def test_a_tool_is_listed_with_everything_that_clients_read() -> None:
     assert "nextCursor" not in result
 
 
-async def test_prompts_resources_and_templates_have_their_lists() -> None:
+async def test_prompts_resources_and_templates_are_listed() -> None:
     server = Server(
         prompt("Hi {{who}}", name="greet", variables=[{"name": "who", "required": True}]),
         resource("readme", uri="file:///readme", text="x", annotations={"priority": 1}),
@@ -91,7 +91,7 @@ async def test_prompts_resources_and_templates_have_their_lists() -> None:
     assert templates["resourceTemplates"] == [{"name": "order", "uriTemplate": "orders:///{id}"}]
 
 
-async def test_a_deleted_tool_leaves_the_list() -> None:
+async def test_a_deleted_tool_is_removed_from_the_list() -> None:
     server = Server(tool("a"), tool("b"))
     await server.result(modern("tools/list"))
 
@@ -101,7 +101,7 @@ async def test_a_deleted_tool_leaves_the_list() -> None:
     assert [listed["name"] for listed in result["tools"]] == ["b"]
 
 
-async def test_a_call_reaches_the_executor_and_its_result_the_client() -> None:
+async def test_a_call_passes_its_arguments_and_returns_the_result() -> None:
     server = Server(tool("add", input_schema=NUMBER))
     server.executor.results["add"] = ToolResult(
         content=({"type": "text", "text": "[1]"},), structured=[1]
@@ -116,7 +116,7 @@ async def test_a_call_reaches_the_executor_and_its_result_the_client() -> None:
     assert "isError" not in result
 
 
-async def test_null_is_a_structured_result_like_any_other() -> None:
+async def test_null_is_a_valid_structured_result() -> None:
     server = Server(tool("none"))
     server.executor.results["none"] = ToolResult(content=(), structured=None)
 
@@ -125,7 +125,7 @@ async def test_null_is_a_structured_result_like_any_other() -> None:
     assert result["structuredContent"] is None
 
 
-async def test_arguments_that_the_schema_refuses_are_a_result_and_call_nothing() -> None:
+async def test_invalid_arguments_return_an_error_result_and_call_nothing() -> None:
     server = Server(tool("add", input_schema=NUMBER))
 
     result = await server.result(modern("tools/call", {"name": "add", "arguments": {"n": "x"}}))
@@ -137,7 +137,7 @@ async def test_arguments_that_the_schema_refuses_are_a_result_and_call_nothing()
     assert server.observer.tools == [("add", "invalid_arguments")]
 
 
-async def test_a_failed_call_is_a_result_that_says_so() -> None:
+async def test_a_failed_call_returns_an_error_result() -> None:
     server = Server(tool("add"))
     server.executor.results["add"] = text_result("the backend answered 500", is_error=True)
 
@@ -173,7 +173,7 @@ async def test_a_failed_call_is_a_result_that_says_so() -> None:
         ),
     ],
 )
-async def test_wrong_parameters_are_32602(
+async def test_invalid_parameters_get_error_32602(
     method: str, params: dict[str, Any], message: str
 ) -> None:
     server = Server(
@@ -186,13 +186,13 @@ async def test_wrong_parameters_are_32602(
     assert message in error["message"]
 
 
-async def test_an_unknown_resource_is_32602_with_its_uri() -> None:
+async def test_an_unknown_resource_gets_error_32602_with_its_uri() -> None:
     status, error = await Server().error(modern("resources/read", {"uri": "test://x"}))
 
     assert (status, error["code"], error["data"]) == (200, -32602, {"uri": "test://x"})
 
 
-async def test_a_resource_is_read_with_how_long_it_keeps() -> None:
+async def test_a_resource_is_read_with_cache_hints() -> None:
     server = Server(resource("order", uri_template="orders:///{id}", backend=backend()))
 
     result = await server.result(modern("resources/read", {"uri": "orders:///7"}))
@@ -202,7 +202,7 @@ async def test_a_resource_is_read_with_how_long_it_keeps() -> None:
     assert (result["ttlMs"], result["cacheScope"]) == (0, "private")
 
 
-async def test_a_resource_that_cannot_be_had_is_an_internal_error_with_a_sentence() -> None:
+async def test_an_unavailable_resource_gets_error_32603_with_the_reason() -> None:
     server = Server(resource("readme", uri="file:///readme", backend=backend()))
     server.executor.results["file:///readme"] = ResourceUnavailable("the backend answered 500")
 
@@ -236,7 +236,7 @@ async def test_a_prompt_is_rendered_with_the_resources_it_embeds() -> None:
     }
 
 
-async def test_arguments_complete_from_what_the_catalog_allows() -> None:
+async def test_arguments_are_completed_from_the_values_in_the_catalog() -> None:
     server = Server(
         prompt("{{city}}", name="trip", variables=[{"name": "city", "enum": ["Paris", "Rome"]}]),
         resource(

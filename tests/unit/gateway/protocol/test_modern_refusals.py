@@ -17,7 +17,7 @@ NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required"
 
 
 @pytest.mark.parametrize("method", ["ping", "initialize", "logging/setLevel", "nonsense"])
-async def test_an_unknown_method_is_404(method: str) -> None:
+async def test_an_unknown_method_gets_404(method: str) -> None:
     server = Server()
 
     status, error = await server.error(modern(method, request_id="mine"))
@@ -30,7 +30,7 @@ async def test_an_unknown_method_is_404(method: str) -> None:
 @pytest.mark.parametrize(
     "meta", [None, 5, {}, {VERSION_KEY: MODERN}, {CAPABILITIES_KEY: {}}, {**META, VERSION_KEY: 7}]
 )
-async def test_a_request_without_its_envelope_is_400(meta: object) -> None:
+async def test_a_request_without_valid_metadata_gets_400(meta: object) -> None:
     params = {} if meta is None else {"_meta": meta}
     message = {"jsonrpc": "2.0", "id": 4, "method": "tools/list", "params": params}
     request = post(message, mcp_protocol_version=MODERN, mcp_method="tools/list")
@@ -40,7 +40,7 @@ async def test_a_request_without_its_envelope_is_400(meta: object) -> None:
     assert (status, error["code"]) == (400, -32602)
 
 
-async def test_capabilities_that_are_no_object_are_400() -> None:
+async def test_capabilities_that_are_not_an_object_get_400() -> None:
     request = modern("tools/list", {"_meta": {**META, CAPABILITIES_KEY: []}})
 
     status, error = await Server().error(request)
@@ -67,13 +67,13 @@ async def test_capabilities_that_are_no_object_are_400() -> None:
         ),
     ],
 )
-async def test_headers_that_differ_from_the_body_are_32020(request_: HttpRequest) -> None:
+async def test_headers_that_differ_from_the_body_get_error_32020(request_: HttpRequest) -> None:
     status, error = await Server(tool("add")).error(request_)
 
     assert (status, error["code"]) == (400, -32020)
 
 
-async def test_a_name_may_come_wrapped_in_base64() -> None:
+async def test_a_base64_encoded_name_header_is_accepted() -> None:
     server = Server(tool("add"))
 
     result = await server.result(modern("tools/call", {"name": "add"}, mcp_name="=?base64?YWRk?="))
@@ -82,7 +82,7 @@ async def test_a_name_may_come_wrapped_in_base64() -> None:
 
 
 @pytest.mark.parametrize("name", ["mcp-method", "mcp-name", "mcp-protocol-version"])
-async def test_a_repeated_routing_header_is_32020(name: str) -> None:
+async def test_a_repeated_routing_header_gets_error_32020(name: str) -> None:
     request = modern("tools/call", {"name": "add"})
     doubled = HttpRequest("POST", request.headers, frozenset({name}), request.body)
 
@@ -92,7 +92,7 @@ async def test_a_repeated_routing_header_is_32020(name: str) -> None:
     assert name in error["message"]
 
 
-async def test_a_version_that_is_not_served_is_32022_with_those_that_are() -> None:
+async def test_an_unsupported_version_gets_error_32022_with_the_supported_ones() -> None:
     meta = {**META, VERSION_KEY: "2099-01-01"}
     request = modern("server/discover", {"_meta": meta}, mcp_protocol_version="2099-01-01")
 
@@ -102,7 +102,7 @@ async def test_a_version_that_is_not_served_is_32022_with_those_that_are() -> No
     assert error["data"] == {"supported": [MODERN], "requested": "2099-01-01"}
 
 
-async def test_a_legacy_version_in_an_envelope_is_32022() -> None:
+async def test_a_legacy_version_in_modern_metadata_gets_error_32022() -> None:
     meta = {**META, VERSION_KEY: "2025-11-25"}
     request = modern("server/discover", {"_meta": meta}, mcp_protocol_version="2025-11-25")
 
@@ -111,7 +111,7 @@ async def test_a_legacy_version_in_an_envelope_is_32022() -> None:
     assert (status, error["code"]) == (400, -32022)
 
 
-async def test_a_notification_is_accepted_and_cancels_nothing() -> None:
+async def test_a_cancel_notification_gets_202_and_cancels_nothing() -> None:
     server = Server(tool("slow"))
     server.executor.gate.clear()
     call = asyncio.ensure_future(server.respond(modern("tools/call", {"name": "slow"})))
@@ -126,7 +126,7 @@ async def test_a_notification_is_accepted_and_cancels_nothing() -> None:
     assert json.loads((await call).body)["result"]["content"][0]["text"] == "slow"
 
 
-async def test_a_notification_of_an_unserved_version_is_32022() -> None:
+async def test_a_notification_of_an_unsupported_version_gets_error_32022() -> None:
     status, error = await Server().error(notification("x", mcp_protocol_version="2099-01-01"))
 
     assert (status, error["code"]) == (400, -32022)
@@ -148,7 +148,7 @@ async def test_a_notification_of_an_unserved_version_is_32022() -> None:
         {"jsonrpc": "2.0", "id": 1, "method": "ping", "params": []},
     ],
 )
-async def test_what_is_no_single_request_is_32600(message: object) -> None:
+async def test_a_body_that_is_not_a_single_valid_request_gets_error_32600(message: object) -> None:
     status, error = await Server().error(post(message, mcp_protocol_version=MODERN))
 
     assert (status, error["code"]) == (400, -32600)
@@ -170,7 +170,7 @@ async def test_a_client_that_disconnects_cancels_its_call() -> None:
     assert server.observer.tools == [("slow", "cancelled")]
 
 
-async def test_more_requests_than_allowed_are_told_to_come_back() -> None:
+async def test_a_request_over_the_concurrency_limit_gets_503_with_retry_after() -> None:
     server = Server(tool("slow"), max_concurrent_requests=1)
     server.executor.gate.clear()
     first = asyncio.ensure_future(server.respond(modern("tools/call", {"name": "slow"})))
@@ -188,7 +188,7 @@ async def test_more_requests_than_allowed_are_told_to_come_back() -> None:
     await server.endpoint.idle()
 
 
-async def test_a_bug_in_the_executor_says_nothing_about_itself(
+async def test_an_unexpected_error_of_the_executor_is_neither_returned_nor_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     server = Server(tool("broken"))
@@ -203,7 +203,7 @@ async def test_a_bug_in_the_executor_says_nothing_about_itself(
     assert server.observer.tools == [("broken", "error")]
 
 
-async def test_nothing_is_served_before_the_first_catalog() -> None:
+async def test_requests_before_the_first_catalog_get_503() -> None:
     server = Server()
     server.current.table = None
 
@@ -213,7 +213,7 @@ async def test_nothing_is_served_before_the_first_catalog() -> None:
 
 
 @pytest.mark.looptime
-async def test_a_call_knows_its_deadline_its_headers_and_its_trace() -> None:
+async def test_a_call_contains_its_deadline_headers_and_trace() -> None:
     own = tool("own", backend(timeout_seconds=3))
     server = Server(tool("add"), own, request_timeout_seconds=7)
     now = asyncio.get_running_loop().time()
@@ -232,7 +232,7 @@ async def test_a_call_knows_its_deadline_its_headers_and_its_trace() -> None:
     assert second.headers["x-tenant"] == "7"
 
 
-async def test_a_request_goes_on_with_the_table_it_began_with() -> None:
+async def test_a_call_in_progress_keeps_the_table_it_started_with() -> None:
     server = Server(tool("slow", output_schema={"type": "object"}))
     server.executor.gate.clear()
     call = asyncio.ensure_future(server.respond(modern("tools/call", {"name": "slow"})))
@@ -245,14 +245,14 @@ async def test_a_request_goes_on_with_the_table_it_began_with() -> None:
 
 
 @pytest.mark.parametrize("request_id", ["x" * 257, 2**256, -(2**256)])
-async def test_a_long_id_is_refused(request_id: object) -> None:
+async def test_a_request_id_that_is_too_long_is_refused(request_id: object) -> None:
     status, error = await Server().error(modern("tools/list", request_id=request_id))
 
     assert (status, error["code"]) == (400, -32600)
     assert "256" in error["message"]
 
 
-async def test_a_version_that_is_no_text_is_refused_as_any_other() -> None:
+async def test_a_version_header_that_is_not_valid_text_gets_error_32022() -> None:
     request = notification("notifications/x", mcp_protocol_version="2027\udcff")
 
     status, error = await Server().error(request)

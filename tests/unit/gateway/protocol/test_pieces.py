@@ -1,4 +1,4 @@
-"""The parts of the core on their own: cursors, sessions, descriptions, parameter headers."""
+"""The parts of the core by themselves: cursors, schemas, parameter headers, descriptions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def page(source: Listing, cursor: object = None) -> tuple[list[str], str | None]
     return [item["name"] for item in decoded["tools"]], decoded.get("nextCursor")
 
 
-def test_pages_follow_each_other_to_the_end() -> None:
+def test_each_cursor_returns_the_next_page_until_the_end() -> None:
     source = listing("e", "b", "a", "d", "c")
 
     first, cursor = page(source)
@@ -41,15 +41,15 @@ def test_pages_follow_each_other_to_the_end() -> None:
     assert (first, second, third, end) == (["a", "b"], ["c", "d"], ["e"], None)
 
 
-def test_an_empty_list_is_one_empty_page() -> None:
+def test_an_empty_list_has_one_empty_page() -> None:
     assert page(listing()) == ([], None)
 
 
-def test_a_full_last_page_has_no_successor() -> None:
+def test_a_full_last_page_has_no_cursor() -> None:
     assert page(listing("a", "b")) == (["a", "b"], None)
 
 
-def test_a_cursor_outlives_a_change_of_the_list() -> None:
+def test_a_cursor_stays_valid_after_the_list_changes() -> None:
     _, cursor = page(listing("a", "b", "c", "d"))
 
     grown = page(listing("a", "aa", "b", "c", "d", "e"), cursor)
@@ -61,7 +61,7 @@ def test_a_cursor_outlives_a_change_of_the_list() -> None:
     assert emptied == ([], None)
 
 
-def test_a_list_without_extras_is_only_a_list() -> None:
+def test_a_page_without_additional_fields_contains_only_the_entries() -> None:
     assert Listing("tools", [], page_size=5, extra={}).page() == b'{"tools":[]}'
 
 
@@ -73,12 +73,12 @@ def test_a_cursor_of_another_list_is_refused() -> None:
 
 
 @pytest.mark.parametrize("cursor", ["x", "é", "dG9vbHM", 5, True, {}, base64.b64encode(b"\xff")])
-def test_a_broken_cursor_is_refused(cursor: object) -> None:
+def test_an_invalid_cursor_is_refused(cursor: object) -> None:
     with pytest.raises(RpcError, match="not valid for this list"):
         listing("a").page(cursor)
 
 
-async def test_a_client_pages_through_a_catalog() -> None:
+async def test_a_client_can_list_all_tools_page_by_page() -> None:
     server = Server(*(tool(f"t{number}") for number in range(5)), page_size=2)
 
     names, cursor = [], None
@@ -97,13 +97,13 @@ def output_schema_for_legacy(schema: dict[str, Any]) -> Any:
     return describe.tool(tool("t", output_schema=schema), "2025-11-25").get("outputSchema")
 
 
-def test_an_object_schema_goes_to_legacy_clients_as_it_is() -> None:
+def test_an_object_schema_is_not_changed_for_legacy_clients() -> None:
     schema = {"type": "object", "properties": {"n": {"$ref": "#"}}}
 
     assert output_schema_for_legacy(schema) == schema
 
 
-def test_another_schema_is_wrapped_for_legacy_clients() -> None:
+def test_a_schema_of_another_type_is_wrapped_for_legacy_clients() -> None:
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$defs": {"region": {"type": "string"}},
@@ -120,7 +120,7 @@ def test_another_schema_is_wrapped_for_legacy_clients() -> None:
     }
 
 
-def test_a_schema_that_refers_to_its_root_is_not_promised_to_legacy_clients() -> None:
+def test_a_schema_that_refers_to_its_root_is_omitted_for_legacy_clients() -> None:
     schema = {"type": ["array", "null"], "items": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}}
 
     assert output_schema_for_legacy(schema) is None
@@ -143,7 +143,9 @@ def test_a_schema_that_refers_to_its_root_is_not_promised_to_legacy_clients() ->
         ("=?BASE64?w6k=?=", "=?BASE64?w6k=?="),
     ],
 )
-def test_wrapped_header_values_are_decoded_strictly(raw: str | None, decoded: str | None) -> None:
+def test_base64_encoded_header_values_are_decoded_strictly(
+    raw: str | None, decoded: str | None
+) -> None:
     assert decode_value(raw) == decoded
 
 
@@ -162,7 +164,7 @@ HEADER_SCHEMA: dict[str, Any] = {
 }
 
 
-def test_only_valid_annotations_make_rules() -> None:
+def test_only_valid_header_annotations_create_rules() -> None:
     schema = {
         "properties": {
             "good": {"type": "string", "x-mcp-header": "Good"},
@@ -195,7 +197,7 @@ def test_only_valid_annotations_make_rules() -> None:
         ({"free": "x"}, {}),
     ],
 )
-async def test_parameter_headers_that_agree_pass(
+async def test_parameter_headers_that_match_the_arguments_are_accepted(
     arguments: dict[str, Any], headers: dict[str, str]
 ) -> None:
     server = Server(tool("t", input_schema=HEADER_SCHEMA))
@@ -225,7 +227,7 @@ async def test_parameter_headers_that_agree_pass(
         ({"nested": "x"}, {"zone": "x"}),
     ],
 )
-async def test_parameter_headers_that_differ_are_32020(
+async def test_parameter_headers_that_differ_from_the_arguments_get_error_32020(
     arguments: dict[str, Any], headers: dict[str, str]
 ) -> None:
     server = Server(tool("t", input_schema=HEADER_SCHEMA))
@@ -239,7 +241,7 @@ async def test_parameter_headers_that_differ_are_32020(
     assert server.executor.calls == []
 
 
-async def test_a_repeated_parameter_header_is_32020() -> None:
+async def test_a_repeated_parameter_header_gets_error_32020() -> None:
     server = Server(tool("t", input_schema=HEADER_SCHEMA))
     request = modern(
         "tools/call", {"name": "t", "arguments": {"region": "eu"}}, mcp_param_region="eu"
@@ -268,7 +270,7 @@ def test_views_are_built_once_per_table() -> None:
         ("2026-07-28", {"name", "version", "title", "websiteUrl", "icons"}),
     ],
 )
-def test_a_server_describes_itself_with_what_the_revision_knows(
+def test_server_info_has_only_the_fields_that_the_revision_defines(
     revision: str, fields: set[str]
 ) -> None:
     icon = {"src": "https://shop.example/i.png"}

@@ -1,4 +1,4 @@
-"""Clients that subscribed to what a backend holds hear when it changes there."""
+"""Subscriptions to resources of a backend: the gateway polls it, and notifies clients."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def listen(server: Server, *uris: str, **headers: str) -> HttpStream:
 
 
 async def told(stream: HttpStream, seconds: float) -> list[str]:
-    """Return the URIs that a stream tells of within some seconds."""
+    """Return the URIs in the notifications of a stream within some seconds."""
     found = []
     try:
         async with asyncio.timeout(seconds):
@@ -74,7 +74,7 @@ async def told(stream: HttpStream, seconds: float) -> list[str]:
         return found
 
 
-async def test_a_change_of_the_content_is_told_once() -> None:
+async def test_a_change_of_the_content_sends_one_notification() -> None:
     server = Server(stock())
     shelf = Shelf(server)
     stream = await listen(server, STOCK)
@@ -86,7 +86,7 @@ async def test_a_change_of_the_content_is_told_once() -> None:
     await stream.frames.aclose()
 
 
-async def test_who_comes_while_it_is_read_is_told_of_the_change() -> None:
+async def test_a_client_that_subscribes_during_a_poll_is_notified_of_the_change() -> None:
     server = Server(stock())
     shelf = Shelf(server)
     first = await listen(server, STOCK)
@@ -102,7 +102,7 @@ async def test_who_comes_while_it_is_read_is_told_of_the_change() -> None:
     await second.frames.aclose()
 
 
-async def test_sessions_are_told_as_well() -> None:
+async def test_a_subscribed_session_is_notified_and_unsubscribing_stops_the_polls() -> None:
     server = Server(stock())
     shelf = Shelf(server)
     session = await server.initialize()
@@ -121,7 +121,7 @@ async def test_sessions_are_told_as_well() -> None:
     await server.endpoint.close()
 
 
-async def test_what_the_backend_says_is_unchanged_is_so() -> None:
+async def test_an_unchanged_etag_or_content_sends_no_notification() -> None:
     server = Server(stock())
     shelf = Shelf(server)
     shelf.etags[STOCK] = '"1"'
@@ -136,7 +136,7 @@ async def test_what_the_backend_says_is_unchanged_is_so() -> None:
     await stream.frames.aclose()
 
 
-async def test_it_is_read_at_its_interval_once_for_all_and_no_more_when_nobody_listens() -> None:
+async def test_all_subscribers_share_one_poll_per_interval_until_the_last_one_leaves() -> None:
     server = Server(stock())
     shelf = Shelf(server)
     streams = [await listen(server, STOCK) for _ in range(3)]
@@ -159,7 +159,7 @@ async def test_it_is_read_at_its_interval_once_for_all_and_no_more_when_nobody_l
     await again.frames.aclose()
 
 
-async def test_failures_are_told_to_nobody_and_make_it_wait() -> None:
+async def test_failed_polls_back_off_and_send_no_notification() -> None:
     server = Server(stock())
     shelf = Shelf(server)
     stream = await listen(server, STOCK)
@@ -177,7 +177,7 @@ async def test_failures_are_told_to_nobody_and_make_it_wait() -> None:
     await stream.frames.aclose()
 
 
-async def test_a_uri_of_a_template_is_watched_too() -> None:
+async def test_uris_of_a_template_are_polled_too() -> None:
     template = stock(
         uri="",
         uri_template="stock:///{id}",
@@ -193,7 +193,7 @@ async def test_a_uri_of_a_template_is_watched_too() -> None:
     await stream.frames.aclose()
 
 
-async def test_what_is_forwarded_tells_reads_apart() -> None:
+async def test_clients_with_different_forwarded_headers_are_polled_for_separately() -> None:
     server = Server(stock(backend=backend("/", forward_headers=("x-team",))))
     shelf = Shelf(server)
     streams = [
@@ -209,7 +209,7 @@ async def test_what_is_forwarded_tells_reads_apart() -> None:
         await stream.frames.aclose()
 
 
-async def test_resources_that_do_not_say_so_are_not_read() -> None:
+async def test_resources_without_a_poll_interval_are_not_polled() -> None:
     server = Server(stock(poll_seconds=None), tool("add"))
     shelf = Shelf(server)
     stream = await listen(server, STOCK)
@@ -222,7 +222,9 @@ async def test_resources_that_do_not_say_so_are_not_read() -> None:
     await stream.frames.aclose()
 
 
-async def test_one_client_is_polled_for_only_so_often(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_client_can_use_at_most_half_of_the_polls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(polling, "MAX_POLLED", 6)
     template = stock(
         uri="", uri_template="stock:///{id}", backend=backend("/{id}", argument("id", "path"))
@@ -235,7 +237,9 @@ async def test_one_client_is_polled_for_only_so_often(monkeypatch: pytest.Monkey
     await stream.frames.aclose()
 
 
-async def test_who_may_not_read_it_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_cannot_read_a_resource_is_not_notified(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     server = Server(stock())
     shelf = Shelf(server)
     stream = await listen(server, STOCK)
@@ -246,7 +250,7 @@ async def test_who_may_not_read_it_is_not_told(monkeypatch: pytest.MonkeyPatch) 
     await stream.frames.aclose()
 
 
-async def test_content_of_the_catalog_is_told_with_the_catalog() -> None:
+async def test_changed_content_in_a_new_catalog_sends_a_notification() -> None:
     server = Server(resource("readme", uri="file:///readme", text="old"))
     stream = await listen(server, "file:///readme")
     server.current.swap(table(resource("readme", uri="file:///readme", text="new")))

@@ -1,4 +1,4 @@
-"""What a client keeps between a call that asks and its retry, in the hands of attackers."""
+"""The state that a client sends back with the retry of a call, and attempts to forge it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def asked_state(server: Server, **params: Any) -> str:
     return state
 
 
-async def test_a_state_that_was_changed_anywhere_is_refused() -> None:
+async def test_a_modified_state_is_refused() -> None:
     server = greeter()
     state = await asked_state(server)
     changed = {
@@ -54,7 +54,7 @@ async def test_a_state_that_was_changed_anywhere_is_refused() -> None:
     assert len(server.executor.calls) == 1
 
 
-async def test_a_state_has_one_spelling() -> None:
+async def test_a_state_in_another_encoding_is_refused() -> None:
     server = greeter()
     state = await asked_state(server)
     raw = base64.urlsafe_b64decode(state + "=" * (-len(state) % 4))
@@ -65,7 +65,7 @@ async def test_a_state_has_one_spelling() -> None:
     assert await refused(server, requestState=f" {state}") == REFUSED
 
 
-async def test_a_state_is_no_use_to_other_arguments() -> None:
+async def test_a_state_is_refused_with_other_arguments() -> None:
     server = greeter()
     state = await asked_state(server, arguments={"to": "me"})
 
@@ -73,14 +73,14 @@ async def test_a_state_is_no_use_to_other_arguments() -> None:
         assert await refused(server, requestState=state, arguments=arguments) == REFUSED
 
 
-async def test_a_state_is_no_use_to_another_tool() -> None:
+async def test_a_state_is_refused_for_another_tool() -> None:
     server = greeter()
     state = await asked_state(server)
 
     assert await refused(server, name="other", requestState=state) == REFUSED
 
 
-async def test_a_state_is_no_use_to_another_method() -> None:
+async def test_a_state_is_refused_for_another_method() -> None:
     server = Server(tool("greet"), prompt("Hello", name="greet"))
     server.executor.results["greet"] = InputRequired({"name": NAME})
     state = await asked_state(server)
@@ -91,7 +91,7 @@ async def test_a_state_is_no_use_to_another_method() -> None:
     assert error["message"] == REFUSED
 
 
-async def test_a_state_is_no_use_to_another_server() -> None:
+async def test_a_state_is_refused_by_another_server() -> None:
     root = RootKey(b"r" * 32)
     state = await asked_state(greeter(root=root))
     other = greeter(root=root, name="another")
@@ -99,7 +99,7 @@ async def test_a_state_is_no_use_to_another_server() -> None:
     assert await refused(other, requestState=state) == REFUSED
 
 
-async def test_a_state_is_no_use_to_another_client() -> None:
+async def test_a_state_is_refused_from_another_client() -> None:
     server = greeter()
     ada, eve = Principal(name="ada", issuer="i"), Principal(name="eve", issuer="i")
     request = call()
@@ -127,7 +127,7 @@ async def test_a_state_expires() -> None:
     assert await refused(server, requestState=state) == REFUSED
 
 
-async def test_a_state_ends_with_the_key() -> None:
+async def test_a_state_is_refused_after_the_key_changes() -> None:
     root = RootKey(b"r" * 32)
     server = greeter(root=root)
     state = await asked_state(server)
@@ -138,7 +138,7 @@ async def test_a_state_ends_with_the_key() -> None:
     assert root.suspected.is_set()
 
 
-async def test_without_a_key_a_call_asks_again_and_takes_the_answers() -> None:
+async def test_without_a_key_a_result_has_no_state_and_input_is_still_accepted() -> None:
     server = greeter(root=RootKey())
 
     asks = await server.result(call())
@@ -147,7 +147,7 @@ async def test_without_a_key_a_call_asks_again_and_takes_the_answers() -> None:
     assert said(await server.result(call(inputResponses={"name": ADA}))) == {"name": ADA}
 
 
-async def test_a_state_tells_nothing_of_what_it_holds() -> None:
+async def test_a_state_does_not_reveal_its_content() -> None:
     server = greeter()
     one, two = await asked_state(server), await asked_state(server)
 

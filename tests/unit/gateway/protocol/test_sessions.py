@@ -19,7 +19,7 @@ TTL = 24 * 3600.0
 
 
 @pytest.mark.parametrize("version", ["2025-11-25", "2025-06-18", "2025-03-26"])
-def test_a_session_id_carries_its_version(version: str) -> None:
+def test_a_session_id_contains_its_version(version: str) -> None:
     session = Sessions(SettableClock(), KEY).create(version)
 
     assert Sessions(SettableClock(), KEY).find(session.id, TTL) == Session(session.id, version)
@@ -27,7 +27,7 @@ def test_a_session_id_carries_its_version(version: str) -> None:
     assert session.id.isprintable()
 
 
-def test_two_sessions_differ() -> None:
+def test_two_sessions_have_different_ids() -> None:
     sessions = Sessions(SettableClock(), KEY)
 
     assert sessions.create("2025-11-25").id != sessions.create("2025-11-25").id
@@ -45,7 +45,7 @@ def test_a_session_expires() -> None:
     assert sessions.find(session.id, 2 * TTL) == session
 
 
-def test_no_changed_session_id_is_accepted() -> None:
+def test_a_modified_session_id_is_refused() -> None:
     sessions = Sessions(SettableClock(), KEY)
     session = sessions.create("2025-11-25")
 
@@ -64,7 +64,7 @@ def test_no_changed_session_id_is_accepted() -> None:
         assert sessions.find(other, TTL) is None
 
 
-def test_sessions_end_with_the_key_that_signed_them() -> None:
+def test_sessions_become_invalid_when_the_key_changes() -> None:
     root = RootKey(b"k" * 32)
     sessions = Sessions(SettableClock(), root)
     session = sessions.create("2025-11-25")
@@ -77,7 +77,7 @@ def test_sessions_end_with_the_key_that_signed_them() -> None:
     assert root.suspected.is_set()  # another replica may have a newer key
 
 
-def test_what_anybody_may_read_of_a_server_signs_nothing() -> None:
+def test_derived_keys_differ_by_purpose_and_by_root_key() -> None:
     purposes = (b"one", b"two")
     first, second = (KEY.derive(purpose) for purpose in purposes)
 
@@ -87,12 +87,14 @@ def test_what_anybody_may_read_of_a_server_signs_nothing() -> None:
     assert RootKey().derive(b"one") is None
 
 
-def test_keys_are_derived_as_hkdf_does() -> None:
+def test_keys_are_derived_with_hkdf() -> None:
     hkdf = HKDF(SHA256(), length=32, salt=None, info=b"purpose")
     assert KEY.derive(b"purpose") == hkdf.derive(b"k" * 32)
 
 
-def test_a_session_that_has_ended_has_no_other_spelling(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deleted_session_is_also_refused_in_another_encoding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("secrets.token_bytes", lambda _: b"\0" + b"\xfb\xff\xbf" * 5)
     sessions = Sessions(SettableClock(), KEY)
     session = sessions.create("2025-11-25")
@@ -104,7 +106,9 @@ def test_a_session_that_has_ended_has_no_other_spelling(monkeypatch: pytest.Monk
         assert sessions.find(other, TTL) is None
 
 
-def test_remembered_ends_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_remembered_deleted_sessions_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("mcp_operator.gateway.protocol.sessions.MAX_ENDED", 1)
     sessions = Sessions(SettableClock(), KEY)
     first, second = (sessions.create("2025-11-25") for _ in range(2))
@@ -116,7 +120,7 @@ def test_remembered_ends_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sessions.find(second.id, TTL) is None
 
 
-async def test_without_a_key_only_those_who_need_sessions_are_turned_away() -> None:
+async def test_without_a_key_only_requests_with_sessions_get_503() -> None:
     root = RootKey()
     server = Server(tool("search"), root=root)
     other = await Server(tool("search")).initialize()
@@ -133,7 +137,7 @@ async def test_without_a_key_only_those_who_need_sessions_are_turned_away() -> N
     assert await server.initialize()
 
 
-async def test_replicas_with_one_key_take_the_sessions_of_each_other() -> None:
+async def test_replicas_with_the_same_key_accept_the_sessions_of_each_other() -> None:
     one, two, other = (Server(tool("search"), root=RootKey(key * 32)) for key in (b"k", b"k", b"l"))
     session = await one.initialize()
 
@@ -142,7 +146,7 @@ async def test_replicas_with_one_key_take_the_sessions_of_each_other() -> None:
     assert answer.status == 404
 
 
-async def test_a_server_says_how_long_its_sessions_last() -> None:
+async def test_sessions_expire_after_the_ttl_of_the_server() -> None:
     clock = SettableClock()
     server = Server(tool("search"), clock=clock, session_ttl_seconds=1800.0)
     session = await server.initialize()

@@ -1,4 +1,4 @@
-"""Streams of both eras that tell clients what changed."""
+"""Streams of both eras that notify clients of changes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def read(frames: Frames) -> JsonObject:
 
 
 async def nothing(frames: Frames) -> bool:
-    """Tell whether a stream waits for something to happen."""
+    """Return whether a stream has nothing to send."""
     waiting = asyncio.ensure_future(anext(aiter(frames)))
     for _ in range(5):
         await asyncio.sleep(0)
@@ -41,7 +41,7 @@ async def nothing(frames: Frames) -> bool:
     return not waiting.done()
 
 
-async def test_a_stream_begins_with_what_is_honoured() -> None:
+async def test_a_stream_starts_with_the_acknowledged_subscriptions() -> None:
     server = Server()
     stream = await server.stream(
         listen(
@@ -69,7 +69,7 @@ async def test_a_stream_begins_with_what_is_honoured() -> None:
     await stream.frames.aclose()
 
 
-async def test_a_change_is_told_with_the_id_of_the_subscription() -> None:
+async def test_a_notification_has_the_id_of_its_subscription() -> None:
     server = Server(tool("a"))
     stream = await server.stream(listen(request_id=5, toolsListChanged=True))
     await read(stream.frames)
@@ -83,7 +83,7 @@ async def test_a_change_is_told_with_the_id_of_the_subscription() -> None:
     }
 
 
-async def test_nothing_is_told_that_was_not_asked_for() -> None:
+async def test_changes_without_a_subscription_send_no_notification() -> None:
     server = Server(tool("a"), README)
     stream = await server.stream(listen(promptsListChanged=True, resourceSubscriptions=["x:y"]))
     await read(stream.frames)
@@ -93,7 +93,7 @@ async def test_nothing_is_told_that_was_not_asked_for() -> None:
     assert await nothing(stream.frames)
 
 
-async def test_every_kind_of_change_is_told_once() -> None:
+async def test_each_kind_of_change_sends_one_notification() -> None:
     server = Server(tool("a"), README)
     stream = await server.stream(
         listen(
@@ -119,7 +119,7 @@ async def test_every_kind_of_change_is_told_once() -> None:
     assert await nothing(stream.frames)
 
 
-async def test_a_swap_that_changes_nothing_tells_nothing() -> None:
+async def test_an_equal_catalog_sends_no_notification() -> None:
     server = Server(tool("a"))
     stream = await server.stream(listen(toolsListChanged=True))
     await read(stream.frames)
@@ -130,7 +130,7 @@ async def test_a_swap_that_changes_nothing_tells_nothing() -> None:
 
 
 @pytest.mark.looptime
-async def test_an_idle_stream_is_kept_alive() -> None:
+async def test_an_idle_stream_sends_keep_alives() -> None:
     server = Server()
     stream = await server.stream(listen(toolsListChanged=True))
     await read(stream.frames)
@@ -159,7 +159,7 @@ async def test_a_stopping_server_ends_streams_with_their_result() -> None:
     assert status == 503
 
 
-async def test_a_waiting_stream_is_woken_by_the_end() -> None:
+async def test_an_idle_stream_ends_when_the_server_stops() -> None:
     server = Server()
     stream = await server.stream(listen())
     await read(stream.frames)
@@ -171,7 +171,7 @@ async def test_a_waiting_stream_is_woken_by_the_end() -> None:
     assert "result" in await waiting
 
 
-async def test_open_streams_are_bounded_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stream_over_the_limit_gets_503(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mcp_operator.gateway.protocol.subscriptions.MAX_STREAMS", 1)
     server = Server()
     stream = await server.stream(listen())
@@ -186,7 +186,9 @@ async def test_open_streams_are_bounded_and_counted(monkeypatch: pytest.MonkeyPa
     await server.stream(listen())
 
 
-async def test_one_client_has_half_of_the_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_client_can_open_at_most_half_of_the_streams(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("mcp_operator.gateway.protocol.subscriptions.MAX_STREAMS", 4)
     server = Server()
     streams = [await server.stream(replace(listen(), address="a")) for _ in range(2)]
@@ -198,7 +200,9 @@ async def test_one_client_has_half_of_the_streams(monkeypatch: pytest.MonkeyPatc
     await server.stream(replace(listen(), address="a"))
 
 
-async def test_what_streams_are_subscribed_to_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_total_size_of_subscribed_uris_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("mcp_operator.gateway.protocol.subscriptions.MAX_URI_BYTES", 8 * 2048)
     server = Server()
     large = {"notifications": {"resourceSubscriptions": ["u" * 2000]}}
@@ -210,7 +214,7 @@ async def test_what_streams_are_subscribed_to_is_bounded(monkeypatch: pytest.Mon
     await server.stream(modern("subscriptions/listen", large))
 
 
-async def test_a_stream_of_long_uris_is_refused() -> None:
+async def test_a_subscription_to_a_uri_over_2048_characters_is_refused() -> None:
     wanted = {"notifications": {"resourceSubscriptions": ["u" * 2049]}}
 
     _, error = await Server().error(modern("subscriptions/listen", wanted))
@@ -218,9 +222,9 @@ async def test_a_stream_of_long_uris_is_refused() -> None:
     assert "longer than 2048" in error["message"]
 
 
-async def test_a_stream_keeps_nothing_of_its_request() -> None:
+async def test_a_stream_does_not_keep_its_request_in_memory() -> None:
     class Kept(dict[str, object]):
-        """What can be told to be gone."""
+        """A dict that a weak reference can refer to."""
 
     server = Server()
     raw = json.loads(listen().body)
@@ -236,7 +240,7 @@ async def test_a_stream_keeps_nothing_of_its_request() -> None:
     await answer.frames.aclose()
 
 
-async def test_listen_needs_a_client_that_reads_event_streams() -> None:
+async def test_listen_gets_406_if_the_client_does_not_accept_event_streams() -> None:
     request = modern("subscriptions/listen", {"notifications": {}}, accept="application/json")
 
     status, _ = await Server().error(request)
@@ -244,7 +248,7 @@ async def test_listen_needs_a_client_that_reads_event_streams() -> None:
     assert status == 406
 
 
-async def test_a_client_that_reads_only_event_streams_may_listen() -> None:
+async def test_a_client_that_accepts_only_event_streams_can_listen() -> None:
     request = modern("subscriptions/listen", {"notifications": {}}, accept="text/event-stream")
 
     stream = await Server().stream(request)
@@ -252,7 +256,7 @@ async def test_a_client_that_reads_only_event_streams_may_listen() -> None:
     await stream.frames.aclose()
 
 
-async def test_a_session_is_told_of_every_list_and_of_what_it_subscribed_to() -> None:
+async def test_a_session_is_notified_of_all_lists_and_its_subscribed_resources() -> None:
     server = Server(tool("a"), README)
     session = await server.initialize()
     stream = await server.stream(get(session))
@@ -273,7 +277,7 @@ async def test_a_session_is_told_of_every_list_and_of_what_it_subscribed_to() ->
     ]
 
 
-async def test_a_session_that_unsubscribed_is_not_told() -> None:
+async def test_an_unsubscribed_session_is_not_notified() -> None:
     server = Server(README)
     session = await server.initialize()
     uri = {"uri": "file:///readme"}
@@ -299,7 +303,7 @@ async def test_a_second_stream_of_a_session_ends_the_first() -> None:
     assert (await read(second.frames))["method"] == "notifications/tools/list_changed"
 
 
-async def test_a_deleted_session_ends_its_stream() -> None:
+async def test_deleting_a_session_ends_its_stream() -> None:
     server = Server()
     session = await server.initialize()
     stream = await server.stream(get(session))
@@ -310,7 +314,7 @@ async def test_a_deleted_session_ends_its_stream() -> None:
         await anext(aiter(stream.frames))
 
 
-async def test_a_closed_stream_is_forgotten() -> None:
+async def test_a_closed_stream_is_released() -> None:
     server = Server()
     session = await server.initialize()
     stream = await server.stream(get(session))
@@ -322,7 +326,7 @@ async def test_a_closed_stream_is_forgotten() -> None:
     assert not server.endpoint._legacy._streams
 
 
-async def test_a_stream_needs_a_session_and_a_client_that_reads_it() -> None:
+async def test_a_get_without_a_session_gets_400_and_without_event_streams_406() -> None:
     server = Server()
     session = await server.initialize()
 

@@ -1,4 +1,4 @@
-"""What legacy sessions are subscribed to is bounded, and one client takes no room from others."""
+"""The memory for subscriptions of sessions is bounded, in total and for each client."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mcp_operator.gateway.protocol.subscribed import ENTRY_BYTES, Subscribed
 
 ONE = ENTRY_BYTES + 4 * len("u:1")
 SESSION = ENTRY_BYTES + ONE
-"""What a session with one subscription takes."""
+"""The bytes that a session with one subscription takes."""
 
 
 def filled(subscribed: Subscribed, client: str, *sessions: str) -> list[set[str]]:
@@ -18,7 +18,7 @@ def filled(subscribed: Subscribed, client: str, *sessions: str) -> list[set[str]
     return [subscribed.open(session, client) for session in sessions]
 
 
-def test_a_client_that_subscribes_on_and_on_loses_its_own_oldest_session() -> None:
+def test_a_client_over_its_share_loses_the_subscriptions_of_its_oldest_session() -> None:
     subscribed = Subscribed(8 * SESSION)
     (others,) = filled(subscribed, "other", "o")
 
@@ -29,7 +29,7 @@ def test_a_client_that_subscribes_on_and_on_loses_its_own_oldest_session() -> No
     assert fourth == fifth == others == {"u:1"}
 
 
-def test_many_clients_that_fill_everything_lose_of_the_heaviest() -> None:
+def test_over_the_limit_the_client_that_uses_the_most_loses_a_session() -> None:
     subscribed = Subscribed(4 * SESSION)
     heavy = filled(subscribed, "heavy", "1", "2")
     (light,) = filled(subscribed, "light", "3")
@@ -40,7 +40,7 @@ def test_many_clients_that_fill_everything_lose_of_the_heaviest() -> None:
     assert heavy[1] == light == newest == {"u:1"}
 
 
-def test_what_is_given_back_can_be_taken() -> None:
+def test_released_memory_can_be_used_again() -> None:
     subscribed = Subscribed(2 * SESSION)
     for _ in range(10):
         (uris,) = filled(subscribed, "a", "1")
@@ -54,7 +54,7 @@ def test_what_is_given_back_can_be_taken() -> None:
         assert uris == set()
 
 
-def test_a_session_never_makes_room_for_itself() -> None:
+def test_a_subscription_that_does_not_fit_gets_503_and_is_not_stored() -> None:
     subscribed = Subscribed(4 * ENTRY_BYTES)
 
     with pytest.raises(RpcError, match="too many subscriptions") as caught:
