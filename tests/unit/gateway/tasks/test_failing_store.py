@@ -1,4 +1,4 @@
-"""A store that fails in a way that nobody foresaw."""
+"""Unexpected errors of the task store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.task_values import JOB
 pytestmark = pytest.mark.looptime
 
 
-async def test_an_unforeseen_failure_of_the_store_holds_tasks_up_and_loses_none(
+async def test_an_unexpected_error_of_the_store_delays_tasks_and_loses_none(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     claim, failures = MemoryStore.claim, iter([ValueError("no number")])

@@ -38,7 +38,7 @@ async def test_a_task_is_claimed_once_when_it_is_due() -> None:
     assert await store.claim(10) == ([], LEASE_SECONDS)
 
 
-async def test_a_task_that_nobody_saved_is_claimed_again_after_its_lease() -> None:
+async def test_a_claimed_task_that_is_not_saved_is_claimed_again_after_its_lease() -> None:
     store, task = MemoryStore(LoopClock()), a_task()
     await store.add(task, 0)
     await store.claim(1)
@@ -46,7 +46,7 @@ async def test_a_task_that_nobody_saved_is_claimed_again_after_its_lease() -> No
     assert [each.task for each in (await store.claim(1)).tasks] == [task]
 
 
-async def test_what_was_due_first_is_claimed_first_and_no_more_than_asked_for() -> None:
+async def test_tasks_are_claimed_in_the_order_they_are_due_up_to_the_limit() -> None:
     store, tasks = MemoryStore(LoopClock()), [a_task() for _ in range(3)]
     for task, due in zip(tasks, (2, 0, 1), strict=True):
         await store.add(task, due)
@@ -56,7 +56,7 @@ async def test_what_was_due_first_is_claimed_first_and_no_more_than_asked_for() 
     assert claimed.wait == 0
 
 
-async def test_of_two_changes_to_one_version_the_first_is_saved() -> None:
+async def test_only_the_first_of_two_changes_to_a_version_is_saved() -> None:
     store, task = MemoryStore(LoopClock()), a_task()
     await store.add(task, 0)
     assert await store.save(task.cancelled(BEGAN), 1, 0) == 2
@@ -66,14 +66,14 @@ async def test_of_two_changes_to_one_version_the_first_is_saved() -> None:
     assert found.task.status == "cancelled"
 
 
-async def test_a_claim_keeps_whoever_had_it_before_from_saving() -> None:
+async def test_a_version_from_before_a_claim_cannot_be_saved() -> None:
     store, task = MemoryStore(LoopClock()), a_task()
     await store.add(task, 0)
     await store.claim(1)
     assert await store.save(task.completed(BEGAN), 1, 0, b"{}") is None
 
 
-async def test_a_task_that_has_ended_is_never_due_and_keeps_its_result() -> None:
+async def test_a_completed_task_is_never_due_and_keeps_its_result() -> None:
     store, task = MemoryStore(LoopClock()), a_task()
     await store.add(task, 0)
     await store.save(task.completed(BEGAN), 1, 0, b'{"a":1}')
@@ -84,7 +84,7 @@ async def test_a_task_that_has_ended_is_never_due_and_keeps_its_result() -> None
     assert found.result == b'{"a":1}'
 
 
-async def test_nothing_is_left_of_tasks_that_have_expired() -> None:
+async def test_expired_tasks_leave_nothing_behind() -> None:
     store = MemoryStore(LoopClock())
     for number in range(20):
         task = a_task(arguments={"n": number})
@@ -99,7 +99,7 @@ async def test_nothing_is_left_of_tasks_that_have_expired() -> None:
         await store.add(a_task(), 1)
 
 
-async def test_a_client_has_half_of_the_places_for_tasks_that_run() -> None:
+async def test_one_client_can_have_at_most_half_of_the_running_tasks() -> None:
     store = MemoryStore(LoopClock())
     tasks = [a_task() for _ in range(MAX_RUNNING // 2)]
     for task in tasks:
@@ -111,7 +111,9 @@ async def test_a_client_has_half_of_the_places_for_tasks_that_run() -> None:
     await store.add(a_task(), 1)
 
 
-async def test_a_client_has_half_of_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_client_can_use_at_most_half_of_the_memory_for_tasks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(store_module, "MAX_BODY", MAX_KEPT)
     store, large = MemoryStore(LoopClock()), {"text": "x" * (MAX_KEPT // 4)}
     await store.add(a_task(arguments=large), 1)
@@ -121,7 +123,7 @@ async def test_a_client_has_half_of_the_room(monkeypatch: pytest.MonkeyPatch) ->
     await store.add(a_task(arguments=large, client="c2"), 1)
 
 
-async def test_a_result_for_which_there_is_no_room_changes_nothing() -> None:
+async def test_a_result_that_does_not_fit_is_refused_and_changes_nothing() -> None:
     store, task = MemoryStore(LoopClock()), a_task()
     await store.add(task, 1)
     with pytest.raises(FullError):
@@ -132,7 +134,7 @@ async def test_a_result_for_which_there_is_no_room_changes_nothing() -> None:
     assert store.held == before + 100
 
 
-async def test_versions_tell_what_has_changed() -> None:
+async def test_changed_returns_tasks_with_another_version_and_missing_tasks() -> None:
     store, one, two = MemoryStore(LoopClock()), a_task(), a_task()
     for task in (one, two):
         await store.add(task, 1)

@@ -1,4 +1,4 @@
-"""Whose tasks are whose, and what their methods refuse."""
+"""Which clients can use a task, and which requests the methods of tasks refuse."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.looptime
 
 @pytest.mark.parametrize("method", ["tasks/get", "tasks/update", "tasks/cancel"])
 @pytest.mark.parametrize("task_id", ["unknown", "0" * 32, "", "0" * 3200, "\n", 7, None, {}])
-async def test_what_is_no_task_is_not_found(method: str, task_id: object) -> None:
+async def test_an_unknown_task_id_gets_error_32602(method: str, task_id: object) -> None:
     async with serving(report()) as server:
         params = {"taskId": task_id, "inputResponses": {}}
         headers = {"mcp_name": task_id} if task_id == "\n" else {}
@@ -30,7 +30,7 @@ async def test_what_is_no_task_is_not_found(method: str, task_id: object) -> Non
 
 
 @pytest.mark.parametrize("responses", [None, [], "x"])
-async def test_answers_must_be_an_object(responses: object) -> None:
+async def test_input_responses_must_be_an_object(responses: object) -> None:
     async with serving(report()) as server:
         params = {"taskId": "0" * 32, "inputResponses": responses}
         _, error = await server.error(taking_tasks("tasks/update", params))
@@ -38,20 +38,20 @@ async def test_answers_must_be_an_object(responses: object) -> None:
 
 
 @pytest.mark.parametrize("method", ["tasks/get", "tasks/update", "tasks/cancel"])
-async def test_the_methods_are_for_clients_that_declare_the_extension(method: str) -> None:
+async def test_task_methods_get_error_32021_from_clients_without_the_extension(method: str) -> None:
     async with serving(report()) as server:
         status, error = await server.error(modern(method, {"taskId": "x"}))
         assert (status, error["code"]) == (400, -32021)
 
 
 @pytest.mark.parametrize("method", ["tasks/list", "tasks/result"])
-async def test_methods_of_experimental_tasks_do_not_exist(method: str) -> None:
+async def test_methods_of_experimental_tasks_get_404(method: str) -> None:
     async with serving(report()) as server:
         status, error = await server.error(taking_tasks(method, {"taskId": "x"}))
         assert (status, error["code"]) == (404, -32601)
 
 
-async def test_the_name_header_repeats_the_id() -> None:
+async def test_a_name_header_that_differs_from_the_task_id_gets_error_32020() -> None:
     async with serving(report()) as server:
         server.executor.results["report"] = JOB
         task_id = await begin(server)
@@ -61,7 +61,7 @@ async def test_the_name_header_repeats_the_id() -> None:
             assert (status, error["code"]) == (400, -32020)
 
 
-async def test_the_extension_is_offered_where_a_tool_can_make_tasks() -> None:
+async def test_the_extension_is_advertised_only_if_a_tool_can_create_tasks() -> None:
     async with serving(report()) as server:
         offered = (await server.result(modern("server/discover")))["capabilities"]
         assert offered["extensions"] == {"io.modelcontextprotocol/tasks": {}}
@@ -70,7 +70,7 @@ async def test_the_extension_is_offered_where_a_tool_can_make_tasks() -> None:
         assert "extensions" not in offered
 
 
-async def test_pods_that_share_nothing_have_no_tasks() -> None:
+async def test_several_pods_without_redis_do_not_support_tasks() -> None:
     async with serving(report(), several_pods=True) as server:
         assert "extensions" not in (await server.result(modern("server/discover")))["capabilities"]
         assert (await call(server))["resultType"] == "complete"
@@ -80,7 +80,7 @@ async def test_pods_that_share_nothing_have_no_tasks() -> None:
         assert "needs a Redis to store tasks" in error["message"]
 
 
-async def test_a_task_is_that_of_its_client_alone() -> None:
+async def test_only_the_client_that_created_a_task_can_use_it() -> None:
     keys = Clients(ann="ann-0123456789abcdef", bob="bob-0123456789abcdef")
     async with serving(report(), auth=API_KEYS, secrets=keys) as server:
         server.executor.results["report"], server.executor.looks = JOB, [JOB]
@@ -94,7 +94,7 @@ async def test_a_task_is_that_of_its_client_alone() -> None:
         assert found["status"] == "working"
 
 
-async def test_a_result_that_is_too_large_is_said_to_be() -> None:
+async def test_a_result_that_is_too_large_becomes_an_error_result() -> None:
     async with serving(report()) as server:
         server.executor.results["report"] = JOB
         server.executor.looks = [text_result("x" * MAX_RESULT)]
@@ -109,7 +109,7 @@ async def test_a_result_that_is_too_large_is_said_to_be() -> None:
     "changed",
     [tool("other"), tool("report"), report(to=backend(host="elsewhere.demo.svc"))],
 )
-async def test_a_job_is_never_sought_at_another_backend(changed: ToolEntry) -> None:
+async def test_a_job_is_not_polled_at_another_backend(changed: ToolEntry) -> None:
     async with serving(report()) as server:
         server.executor.results["report"], server.executor.looks = JOB, [DONE]
         task_id = await begin(server)
@@ -119,7 +119,7 @@ async def test_a_job_is_never_sought_at_another_backend(changed: ToolEntry) -> N
         assert not server.executor.looked
 
 
-async def test_a_call_that_was_begun_is_never_made_again() -> None:
+async def test_a_call_that_has_started_is_never_repeated() -> None:
     async with serving(report("Always", to=backend(timeout_seconds=40))) as server:
         server.executor.gate.clear()
         task_id = await begin(server)
@@ -131,7 +131,7 @@ async def test_a_call_that_was_begun_is_never_made_again() -> None:
         assert len(server.executor.calls) == 1
 
 
-async def test_headers_that_the_tool_forwards_go_with_every_look() -> None:
+async def test_the_call_of_a_task_has_only_the_headers_that_its_tool_forwards() -> None:
     forwarding = report("Always", to=backend(forward_headers=("X-Tenant",)))
     async with serving(forwarding) as server:
         params = {"name": "report", "arguments": {}}
@@ -141,7 +141,7 @@ async def test_headers_that_the_tool_forwards_go_with_every_look() -> None:
         assert server.executor.seen[0].takes_jobs
 
 
-async def test_a_server_that_stops_says_what_became_of_its_calls() -> None:
+async def test_a_task_fails_if_its_call_is_in_progress_when_the_server_has_stopped() -> None:
     async with serving(report("Always")) as server:
         server.executor.gate.clear()
         task_id = await begin(server)

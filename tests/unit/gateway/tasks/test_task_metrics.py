@@ -1,4 +1,4 @@
-"""What metrics say of tasks."""
+"""Metrics of tasks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.task_values import JOB, taking_tasks
 pytestmark = pytest.mark.looptime
 
 
-async def test_a_task_whose_tool_failed_is_completed() -> None:
+async def test_a_task_whose_tool_failed_is_counted_as_completed() -> None:
     async with serving(report()) as server:
         server.executor.results["report"] = JOB
         server.executor.looks = [text_result("no", is_error=True)]
@@ -27,7 +27,7 @@ async def test_a_task_whose_tool_failed_is_completed() -> None:
         assert server.observer.tasks == ["created", "completed"]
 
 
-async def test_a_task_without_a_result_has_failed() -> None:
+async def test_a_task_without_a_result_is_counted_as_failed() -> None:
     async with serving(report()) as server:
         server.executor.results["report"] = JOB
         await begin(server)
@@ -36,7 +36,7 @@ async def test_a_task_without_a_result_has_failed() -> None:
         assert server.observer.tasks == ["created", "failed"]
 
 
-async def test_a_task_that_is_cancelled_ends_once() -> None:
+async def test_a_task_that_is_cancelled_twice_is_counted_once() -> None:
     async with serving(report()) as server:
         server.executor.results["report"], server.executor.looks = JOB, [JOB]
         task_id = await begin(server)
@@ -62,7 +62,7 @@ async def test_tasks_are_counted_from_zero_and_timed() -> None:
     )
 
 
-async def test_tasks_that_are_worked_on_are_shown() -> None:
+async def test_tasks_in_progress_are_counted() -> None:
     async with serving(report("Always")) as server:
         server.executor.gate.clear()
         await begin(server)

@@ -1,4 +1,4 @@
-"""Streams that tell clients of their tasks."""
+"""Streams that notify clients of their tasks."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def watched(server: Server) -> int:
     return server.endpoint._core.tasks.watch.watched
 
 
-async def test_a_client_is_told_of_its_task_as_it_is_and_as_it_changes() -> None:
+async def test_a_client_is_notified_of_the_state_of_its_task_and_of_each_change() -> None:
     async with serving(report()) as server:
         server.executor.results["report"] = JOB
         server.executor.looks = [Job("/jobs/7", 5, "Half done"), DONE]
@@ -57,7 +57,7 @@ async def test_a_client_is_told_of_its_task_as_it_is_and_as_it_changes() -> None
         assert watched(server) == 0
 
 
-async def test_a_task_that_shows_nothing_new_is_not_told_of() -> None:
+async def test_an_unchanged_task_sends_no_notification() -> None:
     async with serving(report()) as server:
         server.executor.results["report"], server.executor.looks = JOB, [JOB]
         task_id = await begin(server)
@@ -70,7 +70,7 @@ async def test_a_task_that_shows_nothing_new_is_not_told_of() -> None:
         await frames.aclose()
 
 
-async def test_a_client_without_the_extension_is_told_of_no_task() -> None:
+async def test_a_client_without_the_extension_cannot_subscribe_to_tasks() -> None:
     async with serving(report()) as server:
         asked = {"notifications": {"taskIds": ["0" * 32]}}
         status, error = await server.error(modern("subscriptions/listen", asked))
@@ -78,7 +78,7 @@ async def test_a_client_without_the_extension_is_told_of_no_task() -> None:
 
 
 @pytest.mark.parametrize("ids", ["x", {}, [7], [None], ["0" * 32] * (MAX_LISTENED + 1)])
-async def test_ids_that_are_none_are_refused(ids: object) -> None:
+async def test_invalid_task_ids_are_refused(ids: object) -> None:
     async with serving(report()) as server:
         asked = {"notifications": {"taskIds": ids}}
         _, error = await server.error(taking_tasks("subscriptions/listen", asked))
@@ -86,7 +86,7 @@ async def test_ids_that_are_none_are_refused(ids: object) -> None:
         assert watched(server) == 0
 
 
-async def test_a_client_is_not_told_of_the_tasks_of_another() -> None:
+async def test_a_client_cannot_subscribe_to_the_task_of_another_client() -> None:
     keys = Clients(ann="ann-0123456789abcdef", bob="bob-0123456789abcdef")
     async with serving(report(), auth=API_KEYS, secrets=keys) as server:
         server.executor.results["report"] = JOB
@@ -102,7 +102,7 @@ def ruled(*tools: str) -> Auth:
     return API_KEYS.model_copy(update={"rules": (rule,)})
 
 
-async def test_a_client_is_not_told_of_tasks_of_what_it_may_not_call_any_more() -> None:
+async def test_a_client_is_not_notified_of_tasks_of_tools_that_it_cannot_call_anymore() -> None:
     ann = {"x_api_key": "ann-0123456789abcdef"}
     keys = Clients(ann="ann-0123456789abcdef")
     async with serving(report(), auth=ruled("*"), secrets=keys) as server:
@@ -121,7 +121,7 @@ async def test_a_client_is_not_told_of_tasks_of_what_it_may_not_call_any_more() 
         await open_before.aclose()
 
 
-async def test_two_who_know_different_versions_of_a_task_both_hear_of_its_end() -> None:
+async def test_only_listeners_with_an_older_version_of_a_task_are_notified() -> None:
     async with serving(report()) as server:
         server.executor.results["report"] = JOB
         store = server.endpoint._core.tasks._store()
@@ -132,7 +132,7 @@ async def test_two_who_know_different_versions_of_a_task_both_hear_of_its_end() 
         after = await store.get(task_id)
         assert after is not None
         told: list[int] = []
-        versions = [before, after] * 8  # in whatever order they are looked at
+        versions = [before, after] * 8  # in any order
         listeners = [watch.listen([each], "c") for each in versions]
         for number, listener in enumerate(listeners):
             listener.tell = lambda _, number=number: told.append(number)  # type: ignore[misc]
@@ -141,7 +141,7 @@ async def test_two_who_know_different_versions_of_a_task_both_hear_of_its_end() 
         watch.close()
 
 
-async def test_a_client_that_leaves_leaves_nothing_behind() -> None:
+async def test_a_client_that_disconnects_leaves_nothing_behind() -> None:
     async with serving(report()) as server:
         server.executor.results["report"] = JOB
         task_id = await begin(server)
@@ -164,7 +164,7 @@ async def test_a_stream_that_is_refused_leaves_nothing_behind() -> None:
         assert (status, watched(server)) == (503, 0)
 
 
-async def test_a_client_has_half_of_the_tasks_that_are_watched() -> None:
+async def test_one_client_can_watch_at_most_half_of_the_tasks() -> None:
     async with serving(report()) as server:
         server.executor.results["report"] = JOB
         ids = [await begin(server) for _ in range(MAX_LISTENED)]

@@ -1,4 +1,4 @@
-"""Tasks as clients of a server use them, over a backend that is scripted."""
+"""Tasks as clients of a server use them, with a scripted backend."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from support.task_values import JOB, NAME_FORM, taking_tasks
 pytestmark = pytest.mark.looptime
 
 
-async def test_a_call_that_the_backend_goes_on_with_is_a_task() -> None:
+async def test_a_call_that_starts_a_job_returns_a_task() -> None:
     async with serving(report()) as server:
         server.executor.results["report"] = JOB
         result = await call(server)
@@ -35,7 +35,7 @@ async def test_a_call_that_the_backend_goes_on_with_is_a_task() -> None:
     assert not {"result", "error", "inputRequests", "content"} & result.keys()
 
 
-async def test_a_call_that_the_backend_answers_is_none() -> None:
+async def test_a_call_that_starts_no_job_returns_its_result() -> None:
     async with serving(report()) as server:
         result = await call(server)
         assert (result["resultType"], result["content"]) == (
@@ -44,7 +44,7 @@ async def test_a_call_that_the_backend_answers_is_none() -> None:
         )
 
 
-async def test_a_tool_without_tasks_never_makes_one() -> None:
+async def test_a_tool_without_a_task_policy_creates_no_task() -> None:
     async with serving(tool("report")) as server:
         assert (await call(server, task={"ttl": 1}))["resultType"] == "complete"
         assert not server.executor.seen[0].takes_jobs
@@ -57,7 +57,7 @@ async def test_a_client_without_the_extension_waits_for_the_result() -> None:
         assert not server.executor.seen[0].takes_jobs
 
 
-async def test_a_job_is_asked_after_until_it_has_ended() -> None:
+async def test_a_job_is_polled_until_it_has_ended() -> None:
     async with serving(report()) as server:
         server.executor.results["report"] = JOB
         server.executor.looks = [Job("/jobs/7", 20, "Half done"), DONE]
@@ -75,7 +75,7 @@ async def test_a_job_is_asked_after_until_it_has_ended() -> None:
         assert server.observer.tools == [("report", "ok")]
 
 
-async def test_nobody_looks_at_a_task_that_has_ended() -> None:
+async def test_a_task_that_has_ended_is_not_polled() -> None:
     async with serving(report()) as server:
         server.executor.results["report"], server.executor.looks = JOB, [DONE]
         await begin(server)
@@ -84,7 +84,7 @@ async def test_nobody_looks_at_a_task_that_has_ended() -> None:
         assert not asyncio.all_tasks() - {asyncio.current_task()}
 
 
-async def test_a_failure_of_the_tool_completes_the_task() -> None:
+async def test_an_error_result_of_the_tool_completes_the_task() -> None:
     async with serving(report()) as server:
         server.executor.results["report"] = JOB
         server.executor.looks = [text_result("no luck", is_error=True)]
@@ -95,7 +95,7 @@ async def test_a_failure_of_the_tool_completes_the_task() -> None:
         assert server.observer.tools == [("report", "tool_error")]
 
 
-async def test_a_backend_that_cannot_be_asked_is_asked_again_ever_more_seldom() -> None:
+async def test_a_backend_that_cannot_be_reached_is_polled_with_backoff() -> None:
     async with serving(report()) as server:
         server.executor.results["report"] = JOB
         server.executor.looks = [*[JobUnreachableError("away")] * 3, DONE]
@@ -107,7 +107,7 @@ async def test_a_backend_that_cannot_be_asked_is_asked_again_ever_more_seldom() 
         assert gaps == pytest.approx([5, 10, 20], abs=0.1)
 
 
-async def test_a_backend_that_stays_away_fails_the_task() -> None:
+async def test_a_backend_that_stays_unreachable_fails_the_task() -> None:
     async with serving(report()) as server:
         server.executor.results["report"] = JOB
         server.executor.looks = [JobUnreachableError("The backend refuses connections.")]
@@ -121,7 +121,7 @@ async def test_a_backend_that_stays_away_fails_the_task() -> None:
         assert server.observer.tools == [("report", "error")]
 
 
-async def test_a_look_that_hangs_is_given_up() -> None:
+async def test_a_poll_that_gets_no_response_times_out() -> None:
     async with serving(report()) as server:
         server.executor.results["report"], server.executor.looks = JOB, [None, DONE]
         task_id = await begin(server)
@@ -129,7 +129,7 @@ async def test_a_look_that_hangs_is_given_up() -> None:
         assert (await look(server, task_id))["status"] == "completed"
 
 
-async def test_a_task_that_takes_too_long_fails_and_its_job_is_dropped() -> None:
+async def test_a_task_over_its_maximum_age_fails_and_its_job_is_dropped() -> None:
     async with serving(report()) as server:
         server.executor.results["report"], server.executor.looks = JOB, [JOB]
         task_id = await begin(server)
@@ -141,7 +141,7 @@ async def test_a_task_that_takes_too_long_fails_and_its_job_is_dropped() -> None
         assert server.executor.dropped == [JOB.target]
 
 
-async def test_a_task_is_forgotten_an_hour_after_its_end() -> None:
+async def test_a_task_is_deleted_an_hour_after_its_end() -> None:
     async with serving(report()) as server:
         server.executor.results["report"], server.executor.looks = JOB, [DONE]
         task_id = await begin(server)
@@ -153,11 +153,11 @@ async def test_a_task_is_forgotten_an_hour_after_its_end() -> None:
         assert (code, error["code"]) == (200, -32602)
 
 
-async def test_a_cancelled_task_stays_so_and_its_job_is_dropped() -> None:
+async def test_a_cancelled_task_stays_cancelled_and_its_job_is_dropped() -> None:
     async with serving(report()) as server:
         server.executor.results["report"], server.executor.looks = JOB, [DONE]
         task_id = await begin(server)
-        for _ in range(2):  # the second says the same
+        for _ in range(2):  # the second has no effect
             ack = await server.result(taking_tasks("tasks/cancel", {"taskId": task_id}))
             assert set(ack) == {"resultType", "_meta"}
         await asyncio.sleep(60)
@@ -167,7 +167,7 @@ async def test_a_cancelled_task_stays_so_and_its_job_is_dropped() -> None:
         assert server.observer.tools == [("report", "cancelled")]
 
 
-async def test_a_look_in_progress_does_not_outlive_its_task() -> None:
+async def test_a_poll_in_progress_ends_when_its_task_is_cancelled() -> None:
     async with serving(report()) as server:
         server.executor.results["report"], server.executor.looks = JOB, [None]
         task_id = await begin(server)
@@ -177,7 +177,7 @@ async def test_a_look_in_progress_does_not_outlive_its_task() -> None:
         assert not asyncio.all_tasks() - {asyncio.current_task()}
 
 
-async def test_every_call_of_a_tool_can_be_a_task() -> None:
+async def test_with_the_mode_always_every_call_creates_a_task() -> None:
     async with serving(report("Always")) as server:
         server.executor.gate.clear()
         task_id = await begin(server, n=1)
@@ -190,7 +190,7 @@ async def test_every_call_of_a_tool_can_be_a_task() -> None:
         assert done["result"]["content"] == [{"type": "text", "text": "report"}]
 
 
-async def test_a_call_as_a_task_may_go_on_as_a_job() -> None:
+async def test_a_call_that_runs_as_a_task_can_start_a_job() -> None:
     async with serving(report("Always")) as server:
         server.executor.results["report"], server.executor.looks = JOB, [DONE]
         task_id = await begin(server)
@@ -199,7 +199,7 @@ async def test_a_call_as_a_task_may_go_on_as_a_job() -> None:
         assert len(server.executor.calls) == 1
 
 
-async def test_only_clients_with_the_extension_call_a_tool_that_always_makes_tasks() -> None:
+async def test_clients_without_the_extension_cannot_call_a_tool_with_the_mode_always() -> None:
     async with serving(report("Always")) as server:
         status, error = await server.error(modern("tools/call", {"name": "report"}))
         assert (status, error["code"]) == (400, -32021)
@@ -223,18 +223,18 @@ async def test_cancelling_a_task_cancels_its_call() -> None:
         assert server.endpoint.in_flight == 0
 
 
-async def test_calls_as_tasks_wait_for_a_place() -> None:
+async def test_calls_that_run_as_tasks_wait_while_the_concurrency_limit_is_reached() -> None:
     async with serving(report("Always"), max_concurrent_requests=2) as server:
         server.executor.gate.clear()
         tasks = [await begin(server, n=number) for number in range(5)]
         await asyncio.sleep(10)
-        assert len(server.executor.calls) == 2, "a client that is alone has all places"
+        assert len(server.executor.calls) == 2, "a single client can use the whole limit"
         server.executor.gate.set()
         await asyncio.sleep(10)
         assert {(await look(server, each))["status"] for each in tasks} == {"completed"}
 
 
-async def test_calls_as_tasks_are_among_those_that_a_client_may_have() -> None:
+async def test_calls_that_run_as_tasks_count_toward_the_limit_of_their_client() -> None:
     settings = {"max_concurrent_requests_per_client": 1}
     async with serving(report("Always"), tool("other"), **settings) as server:
         server.executor.gate.clear()
@@ -246,7 +246,7 @@ async def test_calls_as_tasks_are_among_those_that_a_client_may_have() -> None:
         assert (await other).status == 429
 
 
-async def test_a_client_that_is_alone_has_all_places_for_tasks_and_other_calls() -> None:
+async def test_a_single_client_can_use_the_whole_limit_for_tasks_and_other_calls() -> None:
     async with serving(report("Always"), tool("other"), max_concurrent_requests=4) as server:
         server.executor.gate.clear()
         for _ in range(2):
@@ -262,7 +262,7 @@ async def test_a_client_that_is_alone_has_all_places_for_tasks_and_other_calls()
         assert [(await each).status for each in others] == [200, 200]
 
 
-async def test_calls_as_tasks_keep_to_the_number_of_calls_of_their_tool() -> None:
+async def test_calls_that_run_as_tasks_count_toward_the_limit_of_their_tool() -> None:
     limited = report("Always", max_concurrent_requests=1)
     async with serving(limited) as server:
         server.executor.gate.clear()
@@ -276,7 +276,7 @@ async def test_calls_as_tasks_keep_to_the_number_of_calls_of_their_tool() -> Non
         assert {(await look(server, each))["status"] for each in tasks} == {"completed"}
 
 
-async def test_a_task_asks_for_input_and_goes_on_with_the_answers() -> None:
+async def test_a_task_requests_input_and_continues_with_it() -> None:
     async with serving(report()) as server:
         server.executor.results["report"] = JOB
         server.executor.looks = [InputRequired({"a": NAME_FORM, "b": NAME_FORM}, "s"), DONE]
@@ -284,7 +284,7 @@ async def test_a_task_asks_for_input_and_goes_on_with_the_answers() -> None:
         await asyncio.sleep(60)
         asking = await look(server, task_id)
         assert asking["inputRequests"] == {"1.a": NAME_FORM, "1.b": NAME_FORM}
-        assert len(server.executor.looked) == 1, "nobody looks while the client is asked"
+        assert len(server.executor.looked) == 1, "no poll while the task waits for input"
         for key in ("1.a", "1.b"):
             answers = {key: {"action": "accept", "content": {"name": key}}, "other": 1}
             params = {"taskId": task_id, "inputResponses": answers}
@@ -299,7 +299,7 @@ async def test_a_task_asks_for_input_and_goes_on_with_the_answers() -> None:
         assert (await look(server, task_id))["status"] == "completed"
 
 
-async def test_a_call_as_a_task_is_made_again_with_the_answers() -> None:
+async def test_a_call_that_runs_as_a_task_is_repeated_with_the_requested_input() -> None:
     async with serving(report("Always")) as server:
         server.executor.results["report"] = InputRequired({"name": NAME_FORM}, "s")
         task_id = await begin(server, n=1)
@@ -314,7 +314,7 @@ async def test_a_call_as_a_task_is_made_again_with_the_answers() -> None:
         assert server.executor.seen[1].input == ClientInput({"name": {"action": "decline"}}, "s")
 
 
-async def test_an_answer_that_is_none_is_asked_for_again() -> None:
+async def test_invalid_input_is_requested_again() -> None:
     async with serving(report()) as server:
         server.executor.results["report"] = JOB
         server.executor.looks = [InputRequired({"a": NAME_FORM}), DONE]
@@ -337,7 +337,7 @@ async def test_an_answer_that_is_none_is_asked_for_again() -> None:
         (InputRequired({"a": {"method": "elicitation/create"}}), -32603),
     ],
 )
-async def test_a_client_is_asked_for_nothing_that_it_cannot_give(
+async def test_a_task_fails_if_it_requests_input_that_the_client_cannot_give(
     required: InputRequired, code: int
 ) -> None:
     async with serving(report()) as server:
@@ -348,7 +348,7 @@ async def test_a_client_is_asked_for_nothing_that_it_cannot_give(
         assert (failed["status"], failed["error"]["code"]) == ("failed", code)
 
 
-async def test_what_is_asked_keeps_the_numbers_of_its_backend() -> None:
+async def test_input_requests_keep_the_numbers_of_the_backend() -> None:
     params = {"messages": [], "temperature": Encoded(b"0.50")}
     asked = InputRequired({"a": {"method": "sampling/createMessage", "params": params}})
     async with serving(report()) as server:
@@ -360,7 +360,7 @@ async def test_what_is_asked_keeps_the_numbers_of_its_backend() -> None:
         assert shown["inputRequests"]["1.a"]["params"] == {"messages": [], "temperature": 0.5}
 
 
-async def test_arguments_that_are_too_large_for_a_task_are_refused_or_waited_for() -> None:
+async def test_arguments_too_large_for_a_task_get_429_or_wait_for_the_result() -> None:
     params = {"name": "report", "arguments": {"text": "x" * MAX_BODY}}
     async with serving(report("Always")) as server:
         status, error = await server.error(taking_tasks("tools/call", params))
@@ -372,7 +372,7 @@ async def test_arguments_that_are_too_large_for_a_task_are_refused_or_waited_for
         assert result["content"][0]["text"] == f"waited for {JOB.target}"
 
 
-async def test_headers_that_are_no_text_are_not_kept() -> None:
+async def test_headers_that_are_not_valid_text_are_not_stored() -> None:
     forwarding = report("Always", to=backend(forward_headers=("X-Tenant",)))
     async with serving(forwarding) as server:
         params = {"name": "report", "arguments": {}}
@@ -382,7 +382,7 @@ async def test_headers_that_are_no_text_are_not_kept() -> None:
         assert (server.executor.seen[0].headers, server.executor.seen[0].trace) == ({}, {})
 
 
-async def test_what_is_asked_is_given_up_when_the_task_is_overdue() -> None:
+async def test_a_task_that_waits_for_input_fails_when_it_is_overdue() -> None:
     async with serving(report()) as server:
         server.executor.results["report"] = JOB
         server.executor.looks = [InputRequired({"a": NAME_FORM})]
