@@ -26,16 +26,16 @@ ALLOWED = [
 
 
 @pytest.mark.parametrize("address", ALLOWED)
-def test_ordinary_addresses_of_clusters_are_fine(address: str) -> None:
+def test_private_and_public_addresses_are_allowed(address: str) -> None:
     assert not why_forbidden(address)
 
 
-def test_the_clusters_own_addresses_can_be_blocked() -> None:
+def test_addresses_of_the_cluster_itself_can_be_blocked() -> None:
     assert "cluster itself" in why_forbidden("10.96.0.1", {"10.96.0.1"})
     assert why_forbidden("::ffff:10.96.0.1", {"10.96.0.1"})
 
 
-async def test_one_bad_address_spoils_a_name() -> None:
+async def test_a_name_with_one_forbidden_address_is_refused() -> None:
     resolver = GuardedResolver(
         FakeDns("10.0.0.1", "127.0.0.1"), trusted=lambda *_: False, blocked=(), domain="d"
     )
@@ -45,7 +45,7 @@ async def test_one_bad_address_spoils_a_name() -> None:
         await resolver.resolve("orders.demo.svc", 80)
 
 
-async def test_a_trusted_name_may_be_anywhere() -> None:
+async def test_a_trusted_name_can_resolve_to_any_address() -> None:
     dns = FakeDns("127.0.0.1")
     resolver = GuardedResolver(
         dns, trusted=Overrides({"a/b:1": "localhost:9000"}).lead_to, blocked=(), domain="d"
@@ -66,14 +66,14 @@ async def test_a_trusted_name_may_be_anywhere() -> None:
         ("orders.demo.svc:80", "orders.demo.svc"),
     ],
 )
-def test_a_service_is_found_by_either_name(key: str, host: str) -> None:
+def test_an_override_matches_a_service_by_each_of_its_names(key: str, host: str) -> None:
     overrides = Overrides({key: "127.0.0.1:9000"})
     assert overrides.find(host, 80) == ("127.0.0.1", 9000)
     assert overrides.find(host, 81) is None
     assert overrides.find("other.demo.svc", 80) is None
 
 
-def test_an_ipv6_override_loses_its_brackets() -> None:
+def test_the_brackets_of_an_ipv6_override_are_removed() -> None:
     assert Overrides({"demo/orders:80": "[::1]:9000"}).find("orders.demo.svc", 80) == ("::1", 9000)
 
 
@@ -85,7 +85,7 @@ def test_an_ipv6_override_loses_its_brackets() -> None:
         ("api.example.com", "api.example.com."),
     ],
 )
-async def test_a_name_is_asked_for_so_that_no_search_list_changes_it(host: str, asked: str) -> None:
+async def test_names_are_resolved_as_absolute_names(host: str, asked: str) -> None:
     dns = FakeDns("93.184.216.34")
     resolver = GuardedResolver(dns, trusted=lambda *_: False, blocked=(), domain="corp.example")
     (result,) = await resolver.resolve(host, 80)
@@ -104,9 +104,7 @@ async def test_a_name_is_asked_for_so_that_no_search_list_changes_it(host: str, 
         ("searching svc.evil\n", "cluster.local"),
     ],
 )
-def test_the_domain_of_a_cluster_is_the_one_that_its_pods_search(
-    resolv_conf: str, domain: str
-) -> None:
+def test_the_cluster_domain_is_read_from_the_search_list(resolv_conf: str, domain: str) -> None:
     assert cluster_domain(resolv_conf) == domain
 
 
@@ -114,7 +112,7 @@ PRIVATE = ["10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "fd00::1", "::
 
 
 @pytest.mark.parametrize("address", [*PRIVATE, "64:ff9b::a00:1", "198.18.0.1"])
-async def test_a_host_outside_of_the_cluster_has_no_private_address(address: str) -> None:
+async def test_an_external_host_with_a_private_address_is_refused(address: str) -> None:
     assert "private" in why_forbidden(address, outside=True)
     assert not why_forbidden(address)
     dns = FakeDns("93.184.216.34", address)
@@ -124,5 +122,5 @@ async def test_a_host_outside_of_the_cluster_has_no_private_address(address: str
     assert len(await resolver.resolve("orders.demo.svc", 443)) == 2
 
 
-def test_no_override_of_a_service_catches_a_host_outside() -> None:
+def test_an_override_of_a_service_does_not_match_an_external_host() -> None:
     assert Overrides({"example/api:443": "127.0.0.1:1"}).find("api.example.com", 443) is None

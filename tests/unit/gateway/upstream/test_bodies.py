@@ -1,4 +1,4 @@
-"""Bodies of each kind, read back by parsers that are not ours."""
+"""Bodies of each kind, read back by independent parsers."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_one_argument_can_be_the_whole_json_body(value: Any) -> None:
     assert (kind(request), request.target) == ("application/json", "/?q=1")
 
 
-def test_without_its_one_argument_there_is_no_body() -> None:
+def test_a_body_from_one_argument_is_absent_without_that_argument() -> None:
     assert sent({}, argument("items", "body"), body_from="items").body is None
 
 
@@ -69,17 +69,17 @@ def test_constants_are_merged_into_a_form() -> None:
 
 
 @pytest.mark.parametrize("name", ["v", "V", "v[x]"])
-def test_no_argument_takes_the_place_of_a_constant(name: str) -> None:
+def test_an_argument_cannot_replace_a_constant(name: str) -> None:
     with pytest.raises(MappingError, match="replace another argument"):
         sent({"a": {name: 1}}, argument("a", "body"), constants={"v": "2"}, content_type=FORM)
 
 
-def test_an_unnamed_argument_takes_no_constants_place() -> None:
+def test_an_unnamed_argument_cannot_replace_a_constant() -> None:
     with pytest.raises(MappingError, match="replace another argument"):
         sent({"v": 1}, constants={"v": "2"}, rest="body")
 
 
-def test_forms_nest() -> None:
+def test_nested_values_in_forms_are_written_with_brackets() -> None:
     items = [{"price": "p1", "tags": ["a", "b"]}]
     request = sent(
         {"items": items}, argument("items", "body", style="deepObject"), content_type=FORM
@@ -91,7 +91,7 @@ def test_forms_nest() -> None:
     ]
 
 
-def test_base64_is_sent_as_its_bytes() -> None:
+def test_base64_is_sent_as_decoded_bytes() -> None:
     one = argument("file", "body", base64=True)
     octets = sent({"file": "aGVsbG8="}, one, content_type="application/octet-stream")
     assert (octets.body, kind(octets)) == (b"hello", "application/octet-stream")
@@ -102,14 +102,14 @@ def test_base64_is_sent_as_its_bytes() -> None:
 @pytest.mark.parametrize(
     "head", ["data:image/png;base64,", "data:;base64,", "DATA:text/plain;charset=utf-8;BASE64,"]
 )
-def test_the_base64_of_a_data_url_is_sent_as_its_bytes(head: str) -> None:
+def test_the_base64_of_a_data_url_is_sent_as_decoded_bytes(head: str) -> None:
     one = argument("file", "body", base64=True)
     assert sent({"file": head + "aGVsbG8="}, one, content_type="image/png").body == b"hello"
 
 
 @pytest.mark.parametrize("type_", ["application/xml", "text/xml", "application/soap+xml"])
 @pytest.mark.parametrize("value", [{"a": 1}, [1], 5])
-def test_what_is_no_text_is_no_xml(type_: str, value: Any) -> None:
+def test_xml_must_be_a_string(type_: str, value: Any) -> None:
     one = argument("doc", "body")
     with pytest.raises(MappingError, match="'doc' is XML; use a string"):
         sent({"doc": value}, one, content_type=type_)
@@ -119,13 +119,13 @@ def test_what_is_no_text_is_no_xml(type_: str, value: Any) -> None:
 @pytest.mark.parametrize(
     "value", ["not base64!", "aGVsbG8=x", "é", 5, ["aGVsbG8="], "data:image/png,hello"]
 )
-def test_what_is_no_base64_is_refused(value: Any) -> None:
+def test_a_value_that_is_not_base64_is_refused(value: Any) -> None:
     with pytest.raises(MappingError, match=r"'file'.* base64"):
         sent({"file": value}, argument("file", "body", base64=True), content_type="image/png")
 
 
 @pytest.mark.parametrize("type_", ["text/csv", "text/plain; charset=utf-8", "application/soap+xml"])
-def test_a_text_is_sent_as_it_is(type_: str) -> None:
+def test_a_text_is_sent_unchanged(type_: str) -> None:
     request = sent({"text": "a,ü\n"}, argument("text", "body"), content_type=type_)
     assert (request.body, kind(request)) == ("a,ü\n".encode(), type_)
 
@@ -168,7 +168,9 @@ def test_a_character_that_the_charset_does_not_have_is_refused() -> None:
     ],
 )
 @pytest.mark.parametrize("type_", ["application/x-ndjson", "application/jsonl; charset=utf-8"])
-def test_a_list_is_lines_of_json_where_the_type_has_them(value: Any, body: str, type_: str) -> None:
+def test_a_list_is_sent_as_lines_of_json_for_types_of_json_lines(
+    value: Any, body: str, type_: str
+) -> None:
     request = sent({"ops": value}, argument("ops", "body"), body_from="ops", content_type=type_)
     assert request.body == body.encode()
 
@@ -177,7 +179,7 @@ def test_a_list_is_lines_of_json_where_the_type_has_them(value: Any, body: str, 
     "type_", ["text/plain", "application/octet-stream", "application/xml", FORM, MULTIPART]
 )
 @pytest.mark.parametrize("base64", [False, True])
-def test_null_is_no_body_except_in_json(type_: str, *, base64: bool) -> None:
+def test_null_is_not_sent_except_in_json(type_: str, *, base64: bool) -> None:
     one = argument("a", "body", base64=base64)
     field = sent({"a": None}, one, content_type=type_).body
     assert b"null" not in (field or b"")
@@ -187,7 +189,7 @@ def test_null_is_no_body_except_in_json(type_: str, *, base64: bool) -> None:
 
 
 @pytest.mark.parametrize("value", [[1, 2], [], 5, True])
-def test_a_whole_form_is_an_object_or_a_text(value: Any) -> None:
+def test_a_whole_form_must_be_an_object_or_a_string(value: Any) -> None:
     one = argument("form", "body")
     with pytest.raises(MappingError, match="'form' is a form; use an object"):
         sent({"form": value}, one, body_from="form", content_type=FORM)
@@ -196,7 +198,7 @@ def test_a_whole_form_is_an_object_or_a_text(value: Any) -> None:
     assert sent({"form": "a=1"}, one, body_from="form", content_type=FORM).body == b"a=1"
 
 
-def test_null_in_a_list_is_no_part() -> None:
+def test_null_in_a_list_is_not_sent_as_a_part() -> None:
     request = sent({"a": [None, "x"]}, argument("a", "body"), content_type=MULTIPART)
     assert [data for _, _, _, data in parts(request)] == [b"x"]
 
@@ -219,7 +221,7 @@ def test_a_multipart_body_has_a_part_for_each_argument() -> None:
     ]
 
 
-def test_a_file_has_a_name_and_a_type_even_if_none_is_given() -> None:
+def test_a_file_has_a_default_name_and_type() -> None:
     request = sent({"f": ["YQ==", "Yg=="]}, argument("f", "body", base64=True),
                    content_type=MULTIPART)  # fmt: skip
     assert parts(request) == [
@@ -228,18 +230,18 @@ def test_a_file_has_a_name_and_a_type_even_if_none_is_given() -> None:
     ]
 
 
-def test_a_styled_part_is_written_in_its_style() -> None:
+def test_a_part_is_written_in_its_declared_style() -> None:
     request = sent({"a": {"b": [1]}}, argument("a", "body", style="deepObject"),
                    content_type=MULTIPART)  # fmt: skip
     assert parts(request) == [("a[b][]", None, None, b"1")]
 
 
-def test_a_multipart_body_without_parts_ends_at_once() -> None:
+def test_a_multipart_body_can_have_no_parts() -> None:
     assert parts(sent({}, argument("a", "body"), content_type=MULTIPART)) == []
 
 
 @given(data=st.binary(), text=st.text(st.characters(exclude_categories=["Cs"])))
-def test_no_content_ends_its_part(data: bytes, text: str) -> None:
+def test_no_content_can_end_its_part(data: bytes, text: str) -> None:
     mapped = [argument("t", "body"), argument("f", "body", base64=True)]
     call = {"t": text, "f": base64.b64encode(data).decode()}
     request = sent(call, *mapped, content_type=MULTIPART)
@@ -252,12 +254,12 @@ def test_no_content_ends_its_part(data: bytes, text: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["DELETE", "GET", "OPTIONS"])
-def test_any_method_sends_a_body_where_its_author_put_one(method: str) -> None:
+def test_any_method_can_send_a_declared_body(method: str) -> None:
     request = build_request(backend("/", argument("ids", "body"), method=method), {"ids": ["a"]})
     assert (request.method, request.body) == (method, b'{"ids":["a"]}')
 
 
-def test_a_map_that_is_empty_is_still_a_body() -> None:
+def test_an_empty_map_of_arguments_is_sent_as_a_body() -> None:
     assert sent({}, rest="body").body == b"{}"
     assert sent({}).body is None
 
@@ -283,11 +285,11 @@ def uploaded(value: Any, names: Any, **fields: Any) -> list[str | None]:
         (["YQ==", "Yg=="], "same.txt", ["same.txt", "same.txt"]),
     ],
 )
-def test_a_call_names_its_files(value: Any, names: Any, expected: list[str]) -> None:
+def test_file_names_are_taken_from_an_argument(value: Any, names: Any, expected: list[str]) -> None:
     assert uploaded(value, names, file_name="default.bin") == expected
 
 
-def test_a_file_that_nobody_names_has_the_name_of_its_part() -> None:
+def test_a_file_without_a_name_has_the_name_of_its_part() -> None:
     assert uploaded("YQ==", None) == ["file"]
 
 
@@ -312,7 +314,7 @@ def test_a_file_that_nobody_names_has_the_name_of_its_part() -> None:
         {"a": 1},
     ],
 )
-def test_a_name_that_is_more_than_a_name_is_refused_without_being_quoted(name: Any) -> None:
+def test_an_unsafe_file_name_is_refused_without_being_quoted(name: Any) -> None:
     for given_name in (name, [name]):
         with pytest.raises(MappingError, match="'names' is a file name") as caught:
             uploaded("YQ==", given_name)
@@ -324,7 +326,7 @@ def test_half_a_surrogate_pair_in_a_file_name_is_refused() -> None:
         uploaded("YQ==", "a\udc00")
 
 
-def test_the_name_of_a_file_is_sent_nowhere_else() -> None:
+def test_the_argument_with_a_file_name_is_not_sent_as_a_part() -> None:
     file = argument("file", "body", base64=True, file_name_from="name")
     request = sent({"file": "YQ==", "name": "a.txt", "x": "1"}, file, rest="body",
                    content_type=MULTIPART)  # fmt: skip
@@ -333,7 +335,7 @@ def test_the_name_of_a_file_is_sent_nowhere_else() -> None:
 
 @example(name="<>")
 @given(name=st.text())
-def test_no_file_name_adds_a_line_or_a_part(name: str) -> None:
+def test_no_file_name_can_add_a_line_or_a_part(name: str) -> None:
     try:
         [only] = uploaded("YQ==", name)
     except MappingError:

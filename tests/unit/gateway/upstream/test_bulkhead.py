@@ -1,4 +1,4 @@
-"""What one backend, and one client of it, may take of a gateway."""
+"""The share of the concurrency limit that one backend, and one client of it, can use."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mcp_operator.gateway.upstream.bulkhead import Bulkheads, BusyError
 pytestmark = pytest.mark.looptime
 
 CAPACITY = 16
-"""Of a server: 8 calls to a backend are in flight, and 4 wait."""
+"""The limit of the server: 8 calls to a backend can be in flight, and 4 can wait."""
 
 
 class Backend:
-    """A backend that answers when it is told to."""
+    """A backend that responds when the test lets it."""
 
     def __init__(self) -> None:
         self.bulkheads = Bulkheads()
@@ -30,7 +30,7 @@ class Backend:
             await self.answers.wait()
 
     async def calls(self, client: str, times: int = 1) -> list[bool]:
-        """Tell for each of some calls whether it was taken."""
+        """Make some calls; return for each whether it was accepted."""
         tasks = [asyncio.create_task(self._call(client)) for _ in range(times)]
         for _ in range(5):
             await asyncio.sleep(0)
@@ -38,13 +38,13 @@ class Backend:
         return [not task.done() for task in tasks]
 
     async def answer(self) -> None:
-        """Let all calls end, those that wait too."""
+        """Let all calls end, also those that wait."""
         self.answers.set()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         assert not self.bulkheads._bulkheads
 
 
-async def test_one_backend_never_holds_the_whole_server() -> None:
+async def test_one_backend_cannot_use_the_whole_limit_of_the_server() -> None:
     backend = Backend()
     taken = [(await backend.calls(f"client-{number}"))[0] for number in range(CAPACITY)]
 
@@ -57,7 +57,7 @@ async def test_one_backend_never_holds_the_whole_server() -> None:
     await backend.answer()
 
 
-async def test_a_waiting_call_follows_when_a_slot_is_free() -> None:
+async def test_a_waiting_call_starts_when_a_slot_is_free() -> None:
     backend = Backend()
     await backend.calls("a", 9)
     assert len(backend.called) == 8
@@ -67,7 +67,7 @@ async def test_a_waiting_call_follows_when_a_slot_is_free() -> None:
     assert len(backend.called) == 9
 
 
-async def test_a_client_that_is_alone_leaves_others_a_place_to_wait_in() -> None:
+async def test_a_single_client_leaves_room_for_waiting_calls_of_others() -> None:
     backend = Backend()
 
     assert sum(await backend.calls("greedy", CAPACITY)) == 10
@@ -77,7 +77,7 @@ async def test_a_client_that_is_alone_leaves_others_a_place_to_wait_in() -> None
     await backend.answer()
 
 
-async def test_a_client_among_others_takes_half_of_a_backend() -> None:
+async def test_a_client_among_others_can_use_half_of_a_backend() -> None:
     backend = Backend()
     assert await backend.calls("other") == [True]
 
@@ -87,7 +87,7 @@ async def test_a_client_among_others_takes_half_of_a_backend() -> None:
     await backend.answer()
 
 
-async def test_a_client_that_others_have_left_alone_has_all_again() -> None:
+async def test_a_client_can_use_all_free_slots_again_after_others_become_inactive() -> None:
     backend = Backend()
     await backend.calls("other")
     await backend.calls("greedy", CAPACITY)
@@ -95,22 +95,22 @@ async def test_a_client_that_others_have_left_alone_has_all_again() -> None:
 
     await backend.calls("greedy", CAPACITY)
 
-    assert backend.called.count("greedy") == 7, "one is still the other's"
+    assert backend.called.count("greedy") == 7, "the other client still has one"
     await backend.answer()
 
 
-async def test_cancelled_calls_give_back_their_places() -> None:
+async def test_cancelled_calls_release_their_slots() -> None:
     backend = Backend()
     await backend.calls("a", 10)
     for task in backend.tasks:
         task.cancel()
     await backend.answer()
 
-    assert await backend.calls("a", 10) == [False] * 10, "all were answered at once"
+    assert await backend.calls("a", 10) == [False] * 10, "all got responses at once"
     assert backend.called.count("a") == 18
 
 
 @pytest.mark.parametrize("client", ["a", ""])
-async def test_the_smallest_server_still_calls(client: str) -> None:
+async def test_a_server_with_a_limit_of_one_can_still_call(client: str) -> None:
     async with Bulkheads().slot("a", 80, 1, client):
         pass

@@ -52,7 +52,7 @@ async def reason_of(upstream: HttpUpstream, request: Request, tls: Tls | None = 
     return caught.value.reason
 
 
-async def test_a_request_arrives_byte_for_byte(
+async def test_a_request_arrives_with_exactly_the_given_bytes(
     upstream: HttpUpstream, hostile: HostileBackend
 ) -> None:
     request = get(
@@ -85,14 +85,16 @@ async def test_connections_are_reused(upstream: HttpUpstream, hostile: HostileBa
     assert hostile.connections == 1
 
 
-async def test_the_host_header_names_an_unusual_port(hostile: HostileBackend) -> None:
+async def test_the_host_header_contains_a_port_that_is_not_the_default(
+    hostile: HostileBackend,
+) -> None:
     async with HttpUpstream({"demo/orders:81": hostile.address}, user_agent="t") as upstream:
         await upstream.send(get("/ok", port=81), Tls(), MEBIBYTE)
     assert b"Host: orders.demo.svc:81\r\n" in hostile.requests[0]
 
 
 @pytest.mark.parametrize("path", ["/gigabyte", "/chunked-gigabyte", "/claims-gigabyte"])
-async def test_a_gigabyte_is_cut_at_the_limit(
+async def test_reading_a_gigabyte_stops_at_the_limit(
     upstream: HttpUpstream, hostile: HostileBackend, path: str
 ) -> None:
     tracemalloc.start()
@@ -107,14 +109,14 @@ async def test_a_gigabyte_is_cut_at_the_limit(
     assert hostile.sent < 32 * MEBIBYTE
 
 
-async def test_an_answer_of_exactly_the_limit_is_whole(upstream: HttpUpstream) -> None:
+async def test_a_response_of_exactly_the_limit_is_read(upstream: HttpUpstream) -> None:
     assert (await upstream.send(get("/ok"), Tls(), 11)).body == b'{"ok":true}'
     with pytest.raises(UpstreamError, match="larger than 10 bytes"):
         await upstream.send(get("/ok"), Tls(), 10)
 
 
 @pytest.mark.parametrize("path", ["/stall", "/drip", "/drip-headers", "/continue"])
-async def test_cancelling_closes_the_connection(
+async def test_cancelling_a_call_closes_its_connection(
     upstream: HttpUpstream, hostile: HostileBackend, path: str
 ) -> None:
     call = asyncio.create_task(upstream.send(get(path), Tls(), MEBIBYTE))
@@ -127,8 +129,10 @@ async def test_cancelling_closes_the_connection(
 
 
 @pytest.mark.parametrize("path", ["/stall", "/drip", "/drip-headers", "/continue"])
-async def test_a_deadline_ends_what_never_ends(upstream: HttpUpstream, path: str) -> None:
-    # What never ends may also be refused for what it sends until then, such as 128 headers.
+async def test_a_deadline_ends_a_response_that_never_ends(
+    upstream: HttpUpstream, path: str
+) -> None:
+    # It can also be refused for what it has sent by then, such as 128 headers.
     with pytest.raises((TimeoutError, UpstreamError)):
         async with asyncio.timeout(0.2):
             await upstream.send(get(path), Tls(), MEBIBYTE)
@@ -145,19 +149,21 @@ async def test_a_deadline_ends_what_never_ends(upstream: HttpUpstream, path: str
         "/huge-header",
     ],
 )
-async def test_what_is_not_proper_http_is_a_typed_error(upstream: HttpUpstream, path: str) -> None:
+async def test_invalid_http_is_a_typed_error(upstream: HttpUpstream, path: str) -> None:
     assert await reason_of(upstream, get(path)) in {"closed", "protocol"}
     answer = await upstream.send(get("/ok"), Tls(), MEBIBYTE)
     assert answer.status == 200
 
 
-async def test_redirects_are_answers(upstream: HttpUpstream, hostile: HostileBackend) -> None:
+async def test_redirects_are_returned_and_not_followed(
+    upstream: HttpUpstream, hostile: HostileBackend
+) -> None:
     answer = await upstream.send(get("/redirect"), Tls(), MEBIBYTE)
     assert (answer.status, answer.body) == (302, b"")
     assert len(hostile.requests) == 1
 
 
-async def test_cookies_are_not_kept(upstream: HttpUpstream, hostile: HostileBackend) -> None:
+async def test_cookies_are_not_stored(upstream: HttpUpstream, hostile: HostileBackend) -> None:
     for _ in range(2):
         await upstream.send(get("/cookie"), Tls(), MEBIBYTE)
     assert b"cookie:" not in hostile.requests[1].lower()
@@ -170,18 +176,20 @@ async def test_proxies_of_the_environment_are_ignored(
     assert (await upstream.send(get("/ok"), Tls(), MEBIBYTE)).status == 200
 
 
-async def test_a_post_is_not_repeated(upstream: HttpUpstream, hostile: HostileBackend) -> None:
+async def test_a_failed_post_is_not_repeated(
+    upstream: HttpUpstream, hostile: HostileBackend
+) -> None:
     await upstream.send(get("/ok"), Tls(), MEBIBYTE)
     assert await reason_of(upstream, get("/hang-up", method="POST", body=b"{}")) == "closed"
     assert len(hostile.requests) == 2
 
 
-async def test_nobody_listening_is_a_connect_error(unused_tcp_port: int) -> None:
+async def test_a_refused_connection_is_a_connect_error(unused_tcp_port: int) -> None:
     async with upstream_to(f"127.0.0.1:{unused_tcp_port}") as upstream:
         assert await reason_of(upstream, get("/ok")) == "connect"
 
 
-async def test_the_address_that_was_tried_is_kept_for_the_log(unused_tcp_port: int) -> None:
+async def test_a_connect_error_has_the_address_for_the_log(unused_tcp_port: int) -> None:
     for address in (f"127.0.0.1:{unused_tcp_port}", f"[::1]:{unused_tcp_port}"):
         async with upstream_to(address) as upstream:
             with pytest.raises(UpstreamError) as caught:
@@ -197,7 +205,7 @@ async def test_an_unknown_name_is_a_connect_error() -> None:
 @pytest.mark.parametrize(
     "address", ["127.0.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1", "100.100.100.200"]
 )
-async def test_a_name_that_leads_to_a_special_address_is_not_called(
+async def test_a_name_that_resolves_to_a_special_address_is_not_called(
     hostile: HostileBackend, address: str
 ) -> None:
     async with upstream_to("", "10.0.0.1", address) as upstream:
@@ -213,13 +221,15 @@ async def test_a_literal_special_address_is_not_called(hostile: HostileBackend, 
 
 
 @pytest.mark.parametrize("host", ["2130706433", "127.1", "0x7f.1", "0177.0.0.1"])
-async def test_odd_spellings_of_loopback_are_not_called(hostile: HostileBackend, host: str) -> None:
+async def test_other_notations_of_loopback_are_not_called(
+    hostile: HostileBackend, host: str
+) -> None:
     async with upstream_to("", "127.0.0.1") as upstream:
         assert await reason_of(upstream, get("/ok", host=host, port=hostile.port))
     assert hostile.connections == 0
 
 
-async def test_rebinding_a_name_after_the_first_answer_does_not_help(
+async def test_a_name_that_is_rebound_to_loopback_is_not_called(
     hostile: HostileBackend,
 ) -> None:
     dns = FakeDns("10.0.0.1")
@@ -229,7 +239,7 @@ async def test_rebinding_a_name_after_the_first_answer_does_not_help(
     assert hostile.connections == 0
 
 
-async def test_an_override_opens_only_the_service_it_names(hostile: HostileBackend) -> None:
+async def test_an_override_allows_only_the_service_that_it_names(hostile: HostileBackend) -> None:
     async with upstream_to(f"localhost:{hostile.port}", "127.0.0.1") as upstream:
         assert (await upstream.send(get("/ok"), Tls(), MEBIBYTE)).status == 200
         direct = get("/ok", host="localhost", port=hostile.port)
@@ -266,7 +276,7 @@ async def tls_address(authority: Authority) -> AsyncIterator[str]:
         yield address
 
 
-async def test_tls_is_verified_against_the_given_ca_and_the_backends_name(
+async def test_tls_is_verified_with_the_given_ca_and_the_name_of_the_backend(
     authority: Authority, tls_address: str
 ) -> None:
     ca = authority.certificate.read_bytes()
@@ -283,7 +293,7 @@ async def test_tls_is_verified_against_the_given_ca_and_the_backends_name(
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "POST"])
-async def test_a_request_without_body_says_so(method: str) -> None:
+async def test_a_request_without_a_body_has_no_content_length_or_zero(method: str) -> None:
     seen: list[str] = []
 
     async def answer(request: web.BaseRequest) -> web.Response:
@@ -302,7 +312,7 @@ async def test_a_request_without_body_says_so(method: str) -> None:
     assert set(seen) <= {"0", "none"}
 
 
-async def test_a_virtual_host_is_named_in_the_header_and_in_tls(
+async def test_a_virtual_host_is_sent_in_the_host_header_and_verified_by_tls(
     authority: Authority, hostile: HostileBackend, tls_address: str
 ) -> None:
     async with upstream_to(hostile.address) as upstream:
@@ -316,14 +326,14 @@ async def test_a_virtual_host_is_named_in_the_header_and_in_tls(
 
 @pytest.fixture
 async def strict_address(authority: Authority) -> AsyncIterator[str]:
-    """A backend that wants to see a certificate of the authority."""
+    """A backend that requires a client certificate of the authority."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(authority.certificate))
     context.verify_mode = ssl.CERT_REQUIRED
     async with serving_tls(authority, context, "known") as address:
         yield address
 
 
-async def test_a_client_certificate_is_shown_to_the_backend(
+async def test_a_client_certificate_is_sent_to_the_backend(
     authority: Authority, strict_address: str
 ) -> None:
     certificate, key = authority.issue("client")
@@ -352,7 +362,7 @@ async def test_a_client_certificate_is_shown_to_the_backend(
         ("93.184.216.34", False),
     ],
 )
-async def test_only_a_host_outside_may_be_called_as_one(
+async def test_a_host_that_does_not_match_external_is_not_called(
     hostile: HostileBackend, host: str, *, external: bool
 ) -> None:
     async with upstream_to("", "93.184.216.34") as upstream:
@@ -360,13 +370,13 @@ async def test_only_a_host_outside_may_be_called_as_one(
         assert await reason_of(upstream, request) == "forbidden"
 
 
-async def test_a_ca_that_is_none_is_a_tls_error(tls_address: str) -> None:
+async def test_an_invalid_ca_is_a_tls_error(tls_address: str) -> None:
     async with upstream_to(tls_address) as upstream:
         for ca in (b"not PEM", b"\xff"):
             assert await reason_of(upstream, get("/", scheme="https"), Tls(ca=ca)) == "tls"
 
 
-async def test_plain_http_where_tls_is_expected_is_a_tls_error() -> None:
+async def test_a_plain_http_response_to_a_tls_handshake_is_a_tls_error() -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")

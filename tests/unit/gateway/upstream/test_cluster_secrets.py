@@ -41,7 +41,7 @@ async def secrets(cluster: FakeCluster) -> AsyncIterator[ClusterSecrets]:
     await secrets.close()
 
 
-async def test_a_secret_is_read_once_a_minute(
+async def test_a_secret_is_read_at_most_once_a_minute(
     cluster: FakeCluster, secrets: ClusterSecrets
 ) -> None:
     values = await asyncio.gather(*(secrets.value(KEY) for _ in range(10)))
@@ -72,7 +72,7 @@ async def test_a_distrusted_secret_is_read_again_but_not_in_a_loop(
 @pytest.mark.parametrize(
     "error", [ApiError(NO_ANSWER, "ConnectionRefused", "down"), ApiError(503, "", "busy")]
 )
-async def test_an_outage_of_the_api_server_does_not_take_the_value_away(
+async def test_the_last_value_is_used_while_the_api_server_is_unavailable(
     cluster: FakeCluster, secrets: ClusterSecrets, error: ApiError
 ) -> None:
     await secrets.value(KEY)
@@ -87,7 +87,7 @@ async def test_an_outage_of_the_api_server_does_not_take_the_value_away(
     assert await secrets.value(KEY) == b"rotated"
 
 
-async def test_a_hung_api_server_delays_a_call_a_little(
+async def test_an_api_server_that_does_not_respond_delays_a_call_by_two_seconds(
     cluster: FakeCluster, secrets: ClusterSecrets
 ) -> None:
     await secrets.value(KEY)
@@ -104,7 +104,7 @@ async def test_a_hung_api_server_delays_a_call_a_little(
     assert len(cluster.reads) == 2
 
 
-async def test_a_caller_that_leaves_does_not_end_the_reading_for_others(
+async def test_a_cancelled_caller_does_not_cancel_the_read_for_others(
     cluster: FakeCluster, secrets: ClusterSecrets
 ) -> None:
     cluster.gate.clear()
@@ -118,7 +118,7 @@ async def test_a_caller_that_leaves_does_not_end_the_reading_for_others(
 
 
 @pytest.mark.parametrize("status", [403, 404])
-async def test_a_secret_that_is_taken_away_is_gone(
+async def test_a_deleted_or_forbidden_secret_is_unavailable(
     cluster: FakeCluster, secrets: ClusterSecrets, status: int
 ) -> None:
     await secrets.value(KEY)
@@ -131,12 +131,12 @@ async def test_a_secret_that_is_taken_away_is_gone(
     assert await secrets.value(KEY) == CANARY
 
 
-async def test_a_missing_key_is_named(secrets: ClusterSecrets) -> None:
+async def test_the_error_for_a_missing_key_names_it(secrets: ClusterSecrets) -> None:
     with pytest.raises(SecretUnavailable, match="no key 'other'"):
         await secrets.value(KEY.model_copy(update={"key": "other"}))
 
 
-async def test_a_broken_secret_is_not_quoted(
+async def test_an_invalid_secret_is_not_quoted(
     cluster: FakeCluster, secrets: ClusterSecrets, caplog: pytest.LogCaptureFixture
 ) -> None:
     cluster.objects["api"] = {"metadata": {"name": "api"}, "data": {"token": f"!{CANARY!r}"}}
@@ -145,7 +145,9 @@ async def test_a_broken_secret_is_not_quoted(
     assert CANARY.decode() not in caplog.text
 
 
-async def test_unused_values_are_forgotten(cluster: FakeCluster, secrets: ClusterSecrets) -> None:
+async def test_unused_values_are_removed_from_memory(
+    cluster: FakeCluster, secrets: ClusterSecrets
+) -> None:
     cluster.objects["other"] = secret(b"other")
     await secrets.value(KEY)
     await asyncio.sleep(700)
@@ -153,12 +155,12 @@ async def test_unused_values_are_forgotten(cluster: FakeCluster, secrets: Cluste
     assert set(secrets._known) == {Key("demo", "other")}
 
 
-async def test_a_value_shows_in_no_representation(secrets: ClusterSecrets) -> None:
+async def test_the_representation_of_a_value_does_not_show_it(secrets: ClusterSecrets) -> None:
     await secrets.value(KEY)
     assert CANARY.decode() not in repr(secrets._known)
 
 
-async def test_closing_ends_what_is_being_read(cluster: FakeCluster) -> None:
+async def test_closing_ends_a_read_in_progress(cluster: FakeCluster) -> None:
     secrets = ClusterSecrets(cluster)
     cluster.gate.clear()
     waiting = asyncio.create_task(secrets.value(KEY))
@@ -168,7 +170,7 @@ async def test_closing_ends_what_is_being_read(cluster: FakeCluster) -> None:
         await waiting
 
 
-async def test_the_key_of_a_gateway_is_the_value_of_nothing(
+async def test_the_key_of_a_gateway_cannot_be_used_as_a_secret(
     cluster: FakeCluster, secrets: ClusterSecrets
 ) -> None:
     cluster.objects["api"] = secret(CANARY) | {"type": "mcp-operator.dev/keys"}

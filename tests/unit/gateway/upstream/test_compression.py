@@ -26,28 +26,28 @@ CODED = {
 
 
 @pytest.mark.parametrize("coding", CODED)
-def test_what_backends_compress_with_is_undone(coding: str) -> None:
+def test_supported_codings_are_decompressed(coding: str) -> None:
     assert decompress(CODED[coding], coding, 1 << 20) == TEXT
 
 
 @pytest.mark.parametrize("coding", ["", "identity", "UTF-8", "aws-chunked", "gzip", "zstd"])
-def test_a_header_that_is_not_true_means_nothing(coding: str) -> None:
+def test_a_body_that_is_not_compressed_is_returned_unchanged(coding: str) -> None:
     assert decompress(TEXT, coding, 1 << 20) == TEXT
 
 
 @pytest.mark.parametrize("coding", CODED)
-def test_nothing_stays_nothing(coding: str) -> None:
+def test_an_empty_body_stays_empty(coding: str) -> None:
     assert decompress(b"", coding, 1 << 20) == b""
 
 
 @pytest.mark.parametrize("coding", ["compress", "gzip, gzip, gzip, gzip", "exi"])
-def test_what_is_not_known_is_said(coding: str) -> None:
+def test_an_unsupported_coding_is_an_error(coding: str) -> None:
     with pytest.raises(CompressionError):
         decompress(TEXT, coding, 1 << 20)
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
-def test_a_broken_body_is_said_and_half_a_body_is_half(coding: str) -> None:
+def test_an_invalid_body_is_an_error_and_a_partial_one_can_be_read(coding: str) -> None:
     half = CODED[coding][: len(CODED[coding]) // 2]
     with pytest.raises(CompressionError):
         decompress(half, coding, 1 << 20)
@@ -57,7 +57,7 @@ def test_a_broken_body_is_said_and_half_a_body_is_half(coding: str) -> None:
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
-def test_a_bomb_is_left_alone_at_the_limit(coding: str) -> None:
+def test_decompression_stops_at_the_limit(coding: str) -> None:
     bomb = {
         "gzip": lambda data: gzip.compress(data, 9),
         "deflate": zlib.compress,

@@ -1,4 +1,4 @@
-"""Asking a backend whether what is known has changed."""
+"""Conditional requests, which ask a backend whether a cached response has changed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def call(upstream: FakeUpstream, known: Validators | None, **fields: str) 
     return result
 
 
-async def test_an_answer_gives_its_validators() -> None:
+async def test_the_validators_of_a_response_are_returned() -> None:
     known = Validators()
     upstream = FakeUpstream(answer(etag='W/"1"', last_modified="Mon, 30 Nov 2026 00:00:00 GMT"))
 
@@ -40,7 +40,7 @@ async def test_an_answer_gives_its_validators() -> None:
     assert not {"If-None-Match", "If-Modified-Since"} & upstream.headers.keys()
 
 
-async def test_what_is_known_is_asked_for_only_if_it_has_changed() -> None:
+async def test_a_known_etag_is_sent_as_if_none_match() -> None:
     upstream = FakeUpstream(answer(304))
     known = Validators('"1"', "Mon, 30 Nov 2026 00:00:00 GMT")
 
@@ -52,7 +52,7 @@ async def test_what_is_known_is_asked_for_only_if_it_has_changed() -> None:
     assert not result.is_error
 
 
-async def test_without_a_tag_the_time_is_sent() -> None:
+async def test_without_an_etag_the_time_is_sent_as_if_modified_since() -> None:
     upstream = FakeUpstream(answer(304))
     known = Validators("", "Mon, 30 Nov 2026 00:00:00 GMT")
 
@@ -62,7 +62,7 @@ async def test_without_a_tag_the_time_is_sent() -> None:
     assert known.unchanged
 
 
-async def test_an_answer_that_has_changed_is_whole() -> None:
+async def test_a_changed_response_is_returned_with_its_new_validators() -> None:
     known = Validators('"1"')
 
     result = await call(FakeUpstream(answer(etag='"2"')), known)
@@ -71,7 +71,7 @@ async def test_an_answer_that_has_changed_is_whole() -> None:
     assert known == Validators('"2"')
 
 
-async def test_a_304_that_nobody_asked_for_is_no_answer_that_is_known() -> None:
+async def test_an_unsolicited_304_does_not_count_as_unchanged() -> None:
     known = Validators()
 
     result = await call(FakeUpstream(answer(304)), known)
@@ -81,7 +81,7 @@ async def test_a_304_that_nobody_asked_for_is_no_answer_that_is_known() -> None:
 
 
 @pytest.mark.parametrize("etag", ['"\x00"', "é"])
-async def test_a_tag_that_is_no_header_is_not_sent_back(etag: str) -> None:
+async def test_an_etag_that_is_not_valid_in_a_header_is_not_sent(etag: str) -> None:
     upstream = FakeUpstream(answer())
 
     await call(upstream, Validators(etag))
@@ -89,7 +89,7 @@ async def test_a_tag_that_is_no_header_is_not_sent_back(etag: str) -> None:
     assert "If-None-Match" not in upstream.headers
 
 
-async def test_what_may_change_something_is_never_conditional() -> None:
+async def test_a_post_is_never_conditional() -> None:
     upstream = FakeUpstream(answer())
 
     await call(upstream, Validators('"1"'), method="POST")
@@ -97,7 +97,7 @@ async def test_what_may_change_something_is_never_conditional() -> None:
     assert "If-None-Match" not in upstream.headers
 
 
-async def test_a_resource_is_asked_for_likewise() -> None:
+async def test_a_resource_is_read_with_a_conditional_request() -> None:
     entry = resource("r", uri="a:b", mime_type="", backend=backend("/r"))
     current, upstream = Current(), FakeUpstream(answer(304))
     current.swap(table(entry))

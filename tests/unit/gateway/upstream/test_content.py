@@ -49,7 +49,7 @@ def test_structured_content_follows_the_mapping(
     assert not result.is_error
 
 
-def test_a_json_path_picks_before_anything_else() -> None:
+def test_a_json_path_selects_a_part_before_other_mappings() -> None:
     result = map_answer(
         b'{"data": {"text": "hi"}}', "application/json", response={"json_path": "$.data.text"}
     )
@@ -76,14 +76,14 @@ def test_a_json_path_that_finds_nothing_is_an_error(path: str) -> None:
         b"<html>",
     ],
 )
-def test_what_says_json_and_is_not_is_an_error(body: bytes) -> None:
+def test_invalid_json_with_a_json_content_type_is_an_error(body: bytes) -> None:
     result = map_answer(body, "application/json")
     assert result.is_error
     assert "not the JSON" in text_of(result)
 
 
 @pytest.mark.parametrize("body", [b"NaN", b'{"a": Infinity}', b"[1,-Infinity]", b'{"a":[NaN]}'])
-def test_json_with_numbers_that_it_does_not_have_is_shown_whole(body: bytes) -> None:
+def test_json_with_nan_or_infinity_is_returned_as_text(body: bytes) -> None:
     result = map_answer(body, "application/json")
     assert (text_of(result), result.is_error, result.structured) == (body.decode(), False, MISSING)
 
@@ -96,7 +96,9 @@ def test_json_with_numbers_that_it_does_not_have_is_shown_whole(body: bytes) -> 
         {"response": {"jmes_path": "a"}},
     ],
 )
-def test_what_asks_for_json_is_told_of_numbers_that_it_does_not_have(asked: dict[str, Any]) -> None:
+def test_json_with_nan_or_infinity_is_an_error_if_the_tool_expects_json(
+    asked: dict[str, Any],
+) -> None:
     result = map_answer(b'{"a":NaN}', "application/json", **asked)
     assert result.is_error
     assert 'holds NaN or an infinity, which JSON does not allow. The answer: {"a":NaN}' in (
@@ -104,7 +106,7 @@ def test_what_asks_for_json_is_told_of_numbers_that_it_does_not_have(asked: dict
     )
 
 
-def test_a_result_that_breaks_the_output_schema_is_an_error() -> None:
+def test_a_result_that_violates_the_output_schema_is_an_error() -> None:
     result = map_answer(
         b'{"a":1}', "application/json", output_schema={"type": "object"}, problems=("a: bad",)
     )
@@ -115,7 +117,7 @@ def test_a_result_that_breaks_the_output_schema_is_an_error() -> None:
     assert result.structured is MISSING
 
 
-def test_text_where_json_was_promised_is_an_error() -> None:
+def test_text_is_an_error_if_the_tool_has_an_output_schema() -> None:
     promised: dict[str, Any] = {"output_schema": {"type": "object"}}
     assert map_answer(b"hello", "text/plain", **promised).is_error
     assert not map_answer(
@@ -132,13 +134,13 @@ def test_text_where_json_was_promised_is_an_error() -> None:
         {"response": {"json_path": "$"}},
     ],
 )
-def test_json_under_another_name_is_found_where_json_is_asked_for(
+def test_json_with_another_content_type_is_parsed_if_the_tool_expects_json(
     content_type: str, asked: dict[str, Any]
 ) -> None:
     assert map_answer(b'{"id":4711}', content_type, **asked).structured == {"id": 4711}
 
 
-def test_lines_of_json_are_a_list_where_json_is_asked_for_and_text_else() -> None:
+def test_lines_of_json_are_a_list_if_the_tool_expects_json_and_else_text() -> None:
     lines = b'{"a":1}\n{"a":2}\n'
     asked = map_answer(lines, "application/x-ndjson", response={"json_path": "$[1].a"})
     assert text_of(asked) == "2"
@@ -146,7 +148,7 @@ def test_lines_of_json_are_a_list_where_json_is_asked_for_and_text_else() -> Non
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n\r\n"])
-def test_lines_that_are_said_to_be_one_json_value_are_a_list(end: str) -> None:
+def test_lines_of_json_with_the_content_type_json_are_a_list(end: str) -> None:
     lines = ('{"status":"pulling"}\n{"status":"done"}' + end).encode()
     result = map_answer(lines, "application/json")
     assert text_of(result) == '[{"status":"pulling"},{"status":"done"}]'
@@ -155,7 +157,7 @@ def test_lines_that_are_said_to_be_one_json_value_are_a_list(end: str) -> None:
 
 
 @pytest.mark.parametrize("line", ["\n", "\r\n", "\r"])
-def test_events_are_a_list_of_their_data_where_json_is_asked_for(line: str) -> None:
+def test_events_are_a_list_of_their_data_if_the_tool_expects_json(line: str) -> None:
     events = ': ping||event: a|id: 1|data: {"a":1.10}||data: [1,|data: 2]||data||data: [DONE]||'
     body = events.replace("|", line).encode()
     asked = map_answer(body, "text/event-stream", response={"json_path": "$"})
@@ -166,7 +168,7 @@ def test_events_are_a_list_of_their_data_where_json_is_asked_for(line: str) -> N
 
 
 @pytest.mark.parametrize("break_", ["\u2028", "\u2029", "\x85"])
-def test_a_line_break_of_unicode_within_a_string_ends_no_line(break_: str) -> None:
+def test_a_unicode_line_break_in_a_string_does_not_end_a_line(break_: str) -> None:
     value = f'{{"a":"one{break_}two"}}'
     events = map_answer(
         f"data: {value}\n\n".encode(), "text/event-stream", response={"json_path": "$"}
@@ -178,7 +180,7 @@ def test_a_line_break_of_unicode_within_a_string_ends_no_line(break_: str) -> No
         assert shown == f"[{value},{value}]"
 
 
-def test_numbers_reach_a_model_as_the_backend_wrote_them() -> None:
+def test_numbers_are_returned_as_the_backend_wrote_them() -> None:
     body = b'{"a":1.10,"b":1e400,"c":123456789012345678901234567890}'
     assert text_of(map_answer(body, "application/json")) == body.decode()
     assert text_of(map_answer(body, "application/json", response={"json_path": "$.b"})) == "1e400"
@@ -187,14 +189,14 @@ def test_numbers_reach_a_model_as_the_backend_wrote_them() -> None:
 @pytest.mark.parametrize(
     ("named", "shown"), [((), False), (("If-None-Match",), True), (("if-modified-since",), True)]
 )
-def test_not_modified_is_an_answer_to_a_condition_alone(
+def test_a_304_is_an_error_unless_the_tool_forwards_conditional_headers(
     named: tuple[str, ...], shown: object
 ) -> None:
     asking = backend(forward_headers=named)
     assert map_answer(b"", status=304, to=asking).is_error is not shown
 
 
-def test_headers_that_a_model_needs_are_shown_and_cleaned() -> None:
+def test_headers_that_a_model_needs_are_in_the_result_and_sanitized() -> None:
     headers = (
         ("link", '</p?c=2>; rel="next"'),
         ("set-cookie", "a=b"),
@@ -210,14 +212,14 @@ def test_headers_that_a_model_needs_are_shown_and_cleaned() -> None:
     assert len(tool_result(silent, answer, lambda _: []).content) == 1
 
 
-def test_an_error_shows_when_to_try_again() -> None:
+def test_an_error_contains_the_retry_after_header() -> None:
     answer = Answer(429, "text/plain", b"slow down", (("retry-after", "17"),))
     result = tool_result(tool(), answer, lambda _: [])
     assert result.is_error
     assert result.content[1]["text"].endswith("Retry-After: 17")
 
 
-def test_a_cut_answer_says_so() -> None:
+def test_a_truncated_response_contains_a_note() -> None:
     answer = Answer(200, "text/event-stream", b"data: 1\n\n", cut="after 1 events (maxEvents)")
     note = tool_result(tool(), answer, lambda _: []).content[1]["text"]
     assert "reading ended after 1 events" in note
@@ -225,14 +227,16 @@ def test_a_cut_answer_says_so() -> None:
 
 @pytest.mark.parametrize("content_type", ["", "application/json", "image/png", "audio/wav"])
 @pytest.mark.parametrize("body", [b"", b"\r\n"])
-def test_a_success_without_content_is_one_whatever_its_type(content_type: str, body: bytes) -> None:
+def test_a_success_without_content_is_not_an_error_for_any_content_type(
+    content_type: str, body: bytes
+) -> None:
     for response in ({}, {"json_path": "$.a"}, {"structured": "Always"}):
         result = map_answer(body, content_type, status=204, response=response)
         assert text_of(result) == "The backend answered 204 No Content without content."
         assert not result.is_error
 
 
-def test_nothing_where_structure_is_promised_says_that_the_call_succeeded() -> None:
+def test_an_empty_response_to_an_output_schema_tells_that_the_call_succeeded() -> None:
     result = map_answer(b"", "application/json", status=204, output_schema={"type": "object"})
     assert result.is_error  # or clients would refuse it for the lack of structured content
     assert "the call succeeded and returned nothing, so do not repeat it" in text_of(result)
@@ -256,39 +260,39 @@ def test_error_statuses_are_classes_or_numbers(spec: str, status: int, expected:
     assert is_error_status(spec, status) is expected
 
 
-def test_an_error_status_carries_the_backends_words() -> None:
+def test_an_error_status_is_returned_with_the_body_of_the_response() -> None:
     result = map_answer(b'{"error":"no such order"}', "application/json", status=404)
     assert result.is_error
     assert text_of(result) == 'The backend answered 404 Not Found: {"error":"no such order"}'
 
 
 @pytest.mark.parametrize("type_", ["text/plain", "application/json", "application/problem+json"])
-def test_an_error_that_cannot_be_decoded_is_shown_as_far_as_it_can(type_: str) -> None:
+def test_an_error_that_cannot_be_decoded_has_replacement_characters(type_: str) -> None:
     result = map_answer("Größe fehlt".encode("latin1"), type_, status=400)
     assert text_of(result).endswith("400 Bad Request: Gr\ufffd\ufffde fehlt")
     binary = map_answer(b"\xff\xfe\x00", "application/pdf", status=400)
     assert text_of(binary) == "The backend answered 400 Bad Request."
 
 
-def test_a_success_that_cannot_be_decoded_is_not_lost() -> None:
+def test_a_success_that_cannot_be_decoded_tells_not_to_repeat_the_call() -> None:
     result = map_answer('{"id":4711,"name":"Grün"}'.encode("latin1"), "application/json")
     assert result.is_error
     assert "do not repeat it" in text_of(result)
     assert '{"id":4711,"name":"Gr\ufffdn"}' in text_of(result)
 
 
-def test_an_unknown_status_has_no_phrase() -> None:
+def test_an_unknown_status_is_shown_without_a_reason_phrase() -> None:
     assert text_of(map_answer(PNG, "image/png", status=599)) == "The backend answered 599."
 
 
 @pytest.mark.parametrize("status", [301, 302, 308])
-def test_a_redirect_is_an_error_whatever_the_mapping_says(status: int) -> None:
+def test_a_redirect_is_an_error_for_any_mapping(status: int) -> None:
     result = map_answer(b"moved", "text/plain", status=status, response={"error_status": "5xx"})
     assert result.is_error
     assert "a redirect without a location" in text_of(result)
 
 
-def test_an_errors_text_is_short_and_shows_what_it_holds() -> None:
+def test_the_text_of_an_error_is_truncated_and_sanitized() -> None:
     hidden = "a\x00\x1b[31m\u202eb\u200bc\U000e0041\r\nd\te"
     assert text_of(map_answer(hidden.encode(), "text/plain", status=500)).endswith(
         ": a[31mbc\nd\te"
@@ -298,7 +302,7 @@ def test_an_errors_text_is_short_and_shows_what_it_holds() -> None:
     assert long.endswith("…")
 
 
-def test_fixed_contents_are_given_as_they_are() -> None:
+def test_fixed_contents_are_returned_unchanged() -> None:
     assert fixed_contents("x:1", "text/plain", text="") == (
         {"uri": "x:1", "mimeType": "text/plain", "text": ""},
     )
@@ -317,7 +321,7 @@ def test_fixed_contents_are_given_as_they_are() -> None:
     body=st.binary(max_size=200) | st.text().map(str.encode),
     structured=st.sampled_from(["Auto", "Always", "Never"]),
 )
-def test_every_answer_becomes_a_result_that_can_be_sent(
+def test_any_response_becomes_a_result_that_can_be_encoded(
     status: int, content_type: str, body: bytes, structured: str
 ) -> None:
     result = map_answer(body, content_type, status=status, response={"structured": structured})
@@ -328,7 +332,7 @@ def test_every_answer_becomes_a_result_that_can_be_sent(
     assert result.content
 
 
-def test_a_jmes_path_makes_something_else_of_what_the_json_path_picked() -> None:
+def test_a_jmes_path_is_applied_to_what_the_json_path_selects() -> None:
     result = map_answer(
         b'{"data":[{"id":1.10,"x":2}]}',
         "application/json",
@@ -337,7 +341,7 @@ def test_a_jmes_path_makes_something_else_of_what_the_json_path_picked() -> None
     assert text_of(result) == '[{"id":1.10}]'
 
 
-def test_a_success_that_says_that_it_failed_is_an_error_with_its_words() -> None:
+def test_a_success_that_matches_error_when_is_an_error_with_the_body() -> None:
     response = {"error_when": "!body.ok"}
     failed = map_answer(b'{"ok":false,"error":"no"}', "application/json", response=response)
     assert failed.is_error
@@ -347,7 +351,7 @@ def test_a_success_that_says_that_it_failed_is_an_error_with_its_words() -> None
     assert not map_answer(b'{"ok":true}', "application/json", response=response).is_error
 
 
-def test_bytes_in_a_header_that_are_no_text_hide_no_failure() -> None:
+def test_error_when_is_evaluated_if_a_header_is_not_valid_text() -> None:
     headers = (("content-disposition", "filename=expos\udce9"), ("x-status", "failed"))
     answer = Answer(200, "text/plain", b"no", headers)
     called = tool(response={"error_when": "headers['x-status'] == 'failed'"})
@@ -355,7 +359,7 @@ def test_bytes_in_a_header_that_are_no_text_hide_no_failure() -> None:
 
 
 @pytest.mark.parametrize("body", [b"{}", b"text", b""])
-def test_a_failure_that_cannot_be_told_is_a_success_and_logged(
+def test_an_error_when_that_cannot_be_evaluated_is_false_and_logged(
     body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert not map_answer(body, "text/plain", response={"error_when": "!body.ok"}).is_error

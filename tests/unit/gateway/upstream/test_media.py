@@ -74,7 +74,7 @@ def test_text_becomes_a_text_block(content_type: str, body: bytes, expected: str
         ("image/png", b"<html>login</html>", "<html>login</html>"),
     ],
 )
-def test_text_is_read_in_the_charset_that_it_is_in(
+def test_text_is_decoded_with_the_declared_or_detected_charset(
     content_type: str, body: bytes, expected: str
 ) -> None:
     assert text_of(map_answer(body, content_type)) == expected
@@ -98,7 +98,7 @@ def test_text_is_read_in_the_charset_that_it_is_in(
         ("video/mp4", b"ftyp"),
     ],
 )
-def test_what_no_model_can_read_is_a_resource_with_a_line_before_it(
+def test_content_that_models_cannot_read_is_a_resource_after_a_line_of_text(
     content_type: str, body: bytes
 ) -> None:
     line, block = map_answer(body, content_type).content
@@ -107,7 +107,7 @@ def test_what_no_model_can_read_is_a_resource_with_a_line_before_it(
     assert base64.b64decode(block["resource"]["blob"]) == body
 
 
-def test_a_file_of_text_is_a_resource_that_can_be_read() -> None:
+def test_a_file_that_contains_text_is_a_text_resource() -> None:
     line, block = map_answer(b"# Read me", "application/octet-stream").content
     assert "application/octet-stream, 9 bytes" in line["text"]
     assert block["resource"]["text"] == "# Read me"
@@ -122,13 +122,13 @@ def test_a_file_of_text_is_a_resource_that_can_be_read() -> None:
         (PNG, "image/png"),
     ],
 )
-def test_an_image_is_of_the_type_that_its_bytes_are(body: bytes, mime_type: str) -> None:
+def test_the_type_of_an_image_is_detected_from_its_bytes(body: bytes, mime_type: str) -> None:
     (block,) = map_answer(body, "image/jpg").content
     assert (block["type"], block["mimeType"]) == ("image", mime_type)
 
 
 @pytest.mark.parametrize(("content_type", "kind"), [("image/png", "image"), ("audio/wav", "audio")])
-def test_pictures_and_sound_become_their_blocks(content_type: str, kind: str) -> None:
+def test_images_and_audio_become_blocks_of_their_type(content_type: str, kind: str) -> None:
     (block,) = map_answer(PNG, content_type).content
     assert block["type"] == kind
     assert block["mimeType"] == content_type
@@ -187,7 +187,7 @@ def test_other_bytes_become_an_embedded_resource(content_type: str, mime_type: s
         ),
     ],
 )
-def test_the_type_that_an_author_declares_goes_before_the_answers_own(
+def test_the_declared_type_overrides_that_of_the_response(
     mime_type: str, content_type: str, body: bytes, expected: dict[str, str]
 ) -> None:
     result = map_answer(body, content_type, response={"mime_type": mime_type})
@@ -195,7 +195,7 @@ def test_the_type_that_an_author_declares_goes_before_the_answers_own(
     assert not result.is_error
 
 
-def test_declared_json_is_data_and_is_what_a_condition_looks_at() -> None:
+def test_a_response_declared_as_json_is_structured_and_used_by_error_when() -> None:
     declared = {"mime_type": "application/json"}
     assert map_answer(b'{"ok":true}', "text/html", response=declared).structured == {"ok": True}
     failed = map_answer(
@@ -204,7 +204,7 @@ def test_declared_json_is_data_and_is_what_a_condition_looks_at() -> None:
     assert failed.is_error
 
 
-def test_what_is_not_of_the_declared_type_is_shown_as_what_it_is() -> None:
+def test_content_that_is_not_of_the_declared_type_is_an_error_or_text() -> None:
     result = map_answer(b"<p>", "text/html", response={"mime_type": "application/json"})
     assert result.is_error
     assert "not the JSON that its content type declares" in text_of(result)
@@ -212,7 +212,7 @@ def test_what_is_not_of_the_declared_type_is_shown_as_what_it_is() -> None:
 
 
 @pytest.mark.parametrize("content_type", ["audio/wav", "audio/mpeg", "image/png", "video/mp4"])
-def test_what_a_client_cannot_take_can_be_declared_a_file(content_type: str) -> None:
+def test_media_can_be_declared_as_a_file(content_type: str) -> None:
     declared = {"mime_type": "application/octet-stream"}
     line, block = map_answer(b"RIFF\0\0", content_type, response=declared).content
     assert (line["type"], block["type"]) == ("text", "resource")
@@ -220,14 +220,14 @@ def test_what_a_client_cannot_take_can_be_declared_a_file(content_type: str) -> 
 
 
 @pytest.mark.parametrize("mime_type", ["image/png", "application/json", "application/pdf"])
-def test_an_error_has_a_type_of_its_own(mime_type: str) -> None:
+def test_an_error_response_is_read_with_its_own_type(mime_type: str) -> None:
     result = map_answer(
         b"no such page", "text/plain", status=404, response={"mime_type": mime_type}
     )
     assert text_of(result).endswith("404 Not Found: no such page")
 
 
-def test_a_resource_takes_its_own_type_or_the_backends() -> None:
+def test_a_resource_has_its_declared_type_or_that_of_the_response() -> None:
     csv = Answer(200, "text/csv; charset=utf-8", b"a,b")
     assert resource("x:1", csv, "text/plain") == {
         "uri": "x:1", "mimeType": "text/plain", "text": "a,b",

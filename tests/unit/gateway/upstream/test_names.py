@@ -15,7 +15,7 @@ from support.waiting import eventually
 
 
 class SystemDns:
-    """Stands for `getaddrinfo`: names that start with `hang` get no answer until they are freed."""
+    """A fake `getaddrinfo`: names that start with `hang` get no answer until `free` is set."""
 
     def __init__(self) -> None:
         self.asked: Counter[str] = Counter()
@@ -48,7 +48,7 @@ async def addresses(resolver: SystemResolver, host: str) -> list[str]:
     return [result["host"] for result in await resolver.resolve(host)]
 
 
-async def test_a_name_has_all_its_addresses(dns: SystemDns) -> None:
+async def test_a_name_resolves_to_all_its_addresses(dns: SystemDns) -> None:
     resolver = SystemResolver()
     assert await addresses(resolver, "orders.") == ["10.0.0.1", "fd00::1"]
     (only,) = await resolver.resolve("orders.", 80, socket.AF_INET6)
@@ -56,7 +56,7 @@ async def test_a_name_has_all_its_addresses(dns: SystemDns) -> None:
     assert dns.asked == {"orders.": 1}
 
 
-async def test_names_that_hang_hold_up_no_other_name(dns: SystemDns) -> None:
+async def test_names_that_get_no_answer_do_not_block_other_names(dns: SystemDns) -> None:
     resolver = SystemResolver()
     waiting = [asyncio.create_task(addresses(resolver, f"hang{n}.")) for n in range(MAX_ASKED - 1)]
     await eventually(dns.count, len(waiting))
@@ -67,7 +67,7 @@ async def test_names_that_hang_hold_up_no_other_name(dns: SystemDns) -> None:
 
 
 @pytest.mark.usefixtures("dns")
-async def test_a_name_for_which_no_thread_can_be_started_is_asked_for_again(
+async def test_a_name_whose_thread_cannot_start_is_resolved_at_the_next_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(_: threading.Thread) -> None:
@@ -81,7 +81,7 @@ async def test_a_name_for_which_no_thread_can_be_started_is_asked_for_again(
     assert await addresses(resolver, "orders.") == ["10.0.0.1", "fd00::1"]
 
 
-async def test_callers_of_one_name_share_its_answer(dns: SystemDns) -> None:
+async def test_callers_of_one_name_share_one_lookup(dns: SystemDns) -> None:
     resolver = SystemResolver()
     waiting = [asyncio.create_task(addresses(resolver, "hang.")) for _ in range(9)]
     await eventually(dns.count, 1)
@@ -92,14 +92,14 @@ async def test_callers_of_one_name_share_its_answer(dns: SystemDns) -> None:
 
 
 @pytest.mark.looptime
-async def test_a_name_that_hangs_is_given_up(dns: SystemDns) -> None:
+async def test_a_name_that_gets_no_answer_times_out(dns: SystemDns) -> None:
     with pytest.raises(OSError, match="no answer within 5 s"):
         await addresses(SystemResolver(), "hang.")
     assert dns.asked == {"hang.": 1}
 
 
 @pytest.mark.looptime
-async def test_names_known_to_hang_leave_room_for_others(dns: SystemDns) -> None:
+async def test_slow_names_use_a_limited_number_of_threads(dns: SystemDns) -> None:
     resolver = SystemResolver()
     for _ in range(2):
         hanging = (addresses(resolver, f"hang{n}.") for n in range(MAX_ASKED))
@@ -109,7 +109,7 @@ async def test_names_known_to_hang_leave_room_for_others(dns: SystemDns) -> None
     assert dns.asked.total() == MAX_ASKED + MAX_SLOW
 
 
-async def test_too_many_names_at_a_time_are_refused(dns: SystemDns) -> None:
+async def test_too_many_concurrent_lookups_are_refused(dns: SystemDns) -> None:
     resolver = SystemResolver()
     waiting = [asyncio.create_task(addresses(resolver, f"hang{n}.")) for n in range(MAX_ASKED)]
     await eventually(dns.count, MAX_ASKED)
@@ -123,7 +123,7 @@ async def test_too_many_names_at_a_time_are_refused(dns: SystemDns) -> None:
     )
 
 
-async def test_answers_are_kept_for_a_while_and_failures_are_not(
+async def test_addresses_are_cached_for_a_while_and_failures_are_not(
     dns: SystemDns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     resolver = SystemResolver()

@@ -1,4 +1,4 @@
-"""Results that a backend gives in MCP's own terms, and what such a backend is told."""
+"""Native results, which a backend returns in the format of MCP, and the headers it gets."""
 
 from __future__ import annotations
 
@@ -83,24 +83,24 @@ DEEP: JsonObject = json.loads('{"a":' * 300 + "1" + "}" * 300)
         {"resultType": "input_required", "inputRequests": {"a": ASKED | {"params": DEEP}}},
     ],
 )
-async def test_what_is_nested_too_deep_is_an_error_of_the_tool(body: JsonObject) -> None:
+async def test_a_result_that_is_nested_too_deeply_is_an_error(body: JsonObject) -> None:
     assert "nested too deep" in await refusal(body)
 
 
-async def test_blocks_of_every_type_are_given_as_they_are() -> None:
+async def test_content_blocks_of_every_type_are_returned_unchanged() -> None:
     told = await complete(answer({"content": BLOCKS}))
 
     assert list(told.content) == BLOCKS
     assert (told.is_error, told.structured, told.meta) == (False, MISSING, {})
 
 
-async def test_nothing_is_added_to_a_result() -> None:
+async def test_nothing_is_added_to_a_native_result() -> None:
     reply = Answer(200, TYPE, json.dumps({"content": [TEXT]}).encode(), (("etag", "1"),))
 
     assert (await complete(reply)).content == (TEXT,)
 
 
-async def test_members_that_mcp_does_not_have_are_left_out() -> None:
+async def test_members_that_mcp_does_not_define_are_dropped() -> None:
     block = TEXT | {"html": "<b>", "annotations": {"priority": 1, "colour": "red"}}
 
     told = await complete(answer({"content": [block], "cost": 1, "resultType": "complete"}))
@@ -108,7 +108,7 @@ async def test_members_that_mcp_does_not_have_are_left_out() -> None:
     assert told.content == (TEXT | {"annotations": {"priority": 1}},)
 
 
-async def test_what_mcp_reserves_in_meta_is_left_out() -> None:
+async def test_reserved_names_in_meta_are_dropped() -> None:
     meta = {
         "io.modelcontextprotocol/serverInfo": {"name": "forged"},
         "dev.mcp/x": 1,
@@ -122,14 +122,14 @@ async def test_what_mcp_reserves_in_meta_is_left_out() -> None:
     assert told.meta == {"com.example/kept": 1, "kept": 2}
 
 
-async def test_structured_content_is_given_exactly_and_as_text_too() -> None:
+async def test_structured_content_is_returned_exactly_and_also_as_text() -> None:
     told = await complete(answer(b'{"structuredContent":{"price":1.10}}'))
 
     assert exact.encode(told.structured) == b'{"price":1.10}'
     assert told.content == ({"type": "text", "text": '{"price":1.10}'},)
 
 
-async def test_structured_content_may_be_null() -> None:
+async def test_structured_content_can_be_null() -> None:
     told = await complete(answer({"content": [TEXT], "structuredContent": None}))
 
     assert (told.structured, told.content) == (None, (TEXT,))
@@ -138,7 +138,7 @@ async def test_structured_content_may_be_null() -> None:
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 
 
-async def test_structured_content_is_held_against_the_schema() -> None:
+async def test_structured_content_is_validated_with_the_output_schema() -> None:
     fine = await complete(answer({"structuredContent": {"n": 1}}), output_schema=SCHEMA)
     assert not fine.is_error
 
@@ -147,13 +147,13 @@ async def test_structured_content_is_held_against_the_schema() -> None:
     assert "has no structuredContent" in await refusal({"content": [TEXT]}, output_schema=SCHEMA)
 
 
-async def test_an_error_need_not_have_what_the_schema_promises() -> None:
+async def test_an_error_result_does_not_need_structured_content() -> None:
     told = await complete(answer({"content": [TEXT], "isError": True}), output_schema=SCHEMA)
 
     assert (told.is_error, told.content) == (True, (TEXT,))
 
 
-async def test_the_status_makes_a_result_an_error() -> None:
+async def test_an_error_status_makes_a_native_result_an_error() -> None:
     assert (await complete(answer({"content": [TEXT]}, 422))).is_error
     lenient = ResponseMapping(native=True, error_status="5xx")
     assert not (await complete(answer({"content": [TEXT]}, 422), response=lenient)).is_error
@@ -197,11 +197,13 @@ async def test_the_status_makes_a_result_an_error() -> None:
         ({"structuredContent": json.loads("[" * 300 + "]" * 300)}, "nested too deep"),
     ],
 )
-async def test_what_is_no_result_says_what_is_wrong(body: object, problem: str) -> None:
+async def test_an_invalid_native_result_is_an_error_that_names_the_problem(
+    body: object, problem: str
+) -> None:
     assert problem in await refusal(body)
 
 
-async def test_a_backend_may_require_input() -> None:
+async def test_a_backend_can_require_input() -> None:
     body = {
         "resultType": "input_required",
         "inputRequests": {"sure": ASKED | {"more": 1}, "roots": {"method": "roots/list"}},
@@ -213,19 +215,19 @@ async def test_a_backend_may_require_input() -> None:
     )
 
 
-async def test_without_leave_a_result_is_json_like_any_other() -> None:
+async def test_a_native_result_is_plain_json_unless_the_tool_declares_native() -> None:
     told = await complete(answer({"content": [TEXT]}), response=ResponseMapping())
 
     assert told.structured == {"content": [TEXT]}
 
 
-async def test_a_backend_that_may_answer_so_may_answer_otherwise() -> None:
+async def test_a_native_tool_accepts_other_content_types() -> None:
     told = await complete(answer(b"plain", media_type="text/plain"))
 
     assert told.content == ({"type": "text", "text": "plain"},)
 
 
-async def test_a_native_backend_is_told_what_the_client_can_do_and_has_answered() -> None:
+async def test_a_native_backend_gets_the_capabilities_and_input_of_the_client() -> None:
     upstream = FakeUpstream()
     call = Call(
         capabilities={"elicitation": {}},
@@ -242,7 +244,7 @@ async def test_a_native_backend_is_told_what_the_client_can_do_and_has_answered(
     assert upstream.headers["Mcp-Request-State"] == "step 1"
 
 
-async def test_any_other_backend_is_told_nothing_of_the_client() -> None:
+async def test_other_backends_get_no_headers_about_the_client() -> None:
     upstream = FakeUpstream()
     call = Call(capabilities={"elicitation": {}}, input=ClientInput({"a": {}}, "s"))
 
@@ -253,7 +255,7 @@ async def test_any_other_backend_is_told_nothing_of_the_client() -> None:
     assert TYPE not in upstream.headers["Accept"]
 
 
-async def test_a_client_cannot_send_such_headers_itself() -> None:
+async def test_a_client_cannot_send_mcp_headers_to_the_backend() -> None:
     upstream = FakeUpstream()
     to = backend(forward_headers=("Mcp-Request-State", "x-own"))
     call = Call(headers={"mcp-request-state": "forged", "x-own": "1"})
@@ -264,7 +266,7 @@ async def test_a_client_cannot_send_such_headers_itself() -> None:
     assert upstream.headers["x-own"] == "1"
 
 
-async def test_an_argument_may_say_what_is_accepted_and_nothing_of_the_client() -> None:
+async def test_an_argument_can_set_accept_but_no_mcp_header() -> None:
     upstream = FakeUpstream()
     own = backend("/", argument("Accept", "header", default="text/csv"))
     await result(answer({"content": [TEXT]}), None, upstream, to=own)
@@ -275,7 +277,7 @@ async def test_an_argument_may_say_what_is_accepted_and_nothing_of_the_client() 
     assert "no argument may set the header Mcp-Request-State" in told.content[0]["text"]
 
 
-async def test_input_that_fits_into_no_header_is_an_error() -> None:
+async def test_input_that_is_too_long_for_a_header_is_an_error() -> None:
     call = Call(input=ClientInput({"a": {"content": "x" * 9000}}))
 
     told = await completed(result(answer({"content": [TEXT]}), call))

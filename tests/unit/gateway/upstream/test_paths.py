@@ -1,4 +1,4 @@
-"""A value fills its place in the path and cannot leave it, in no style and no encoding."""
+"""A path argument fills its placeholder and cannot leave it, in any style and any encoding."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def test_a_path_value_is_never_empty(value: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["/x/{a}{b}", "/x/.{a}", "/x/{a}."])
-def test_harmless_values_cannot_add_up_to_a_traversal(path: str) -> None:
+def test_harmless_values_cannot_combine_to_a_traversal(path: str) -> None:
     mapped = [argument(name, "path", required=True) for name in "ab" if f"{{{name}}}" in path]
     with pytest.raises(MappingError):
         build(path, {"a": ".", "b": "."}, *mapped)
 
 
-def test_values_that_add_up_are_checked_after_decoding() -> None:
+def test_combined_values_are_checked_after_decoding() -> None:
     with pytest.raises(MappingError, match="outside the path"):
         build("/x/{a}{b}", {"a": "%2", "b": "fadmin"}, argument("a", "path"), argument("b", "path"))
 
@@ -78,19 +78,19 @@ CLIMBING = [
 
 
 @pytest.mark.parametrize("value", SLASHED)
-def test_slashes_are_sent_encoded_where_the_author_allows_them(value: str) -> None:
+def test_allowed_slashes_are_sent_encoded(value: str) -> None:
     request = build("/p/{id}/x", {"id": value}, argument("id", "path", allow_reserved=True))
     assert request.target.count("/") == 3
     assert unquote(request.target) == f"/p/{value}/x"
 
 
-def test_a_slash_that_is_encoded_already_is_not_encoded_twice() -> None:
+def test_an_encoded_slash_is_not_encoded_twice() -> None:
     one = argument("id", "path", allow_reserved=True)
     assert build("/p/{id}", {"id": "group%2Fproject"}, one).target == "/p/group%2Fproject"
 
 
 @pytest.mark.parametrize("value", SLASHED)
-def test_a_place_with_a_plus_takes_several_segments(value: str) -> None:
+def test_a_placeholder_with_a_plus_accepts_several_segments(value: str) -> None:
     request = build("/v2/{+name}/tags", {"name": value}, argument("name", "path"))
     assert request.target.count("/") == 3 + value.count("/")
     assert unquote(request.target) == f"/v2/{value}/tags"
@@ -98,13 +98,13 @@ def test_a_place_with_a_plus_takes_several_segments(value: str) -> None:
 
 @pytest.mark.parametrize("value", CLIMBING)
 @pytest.mark.parametrize("place", ["{id}", "{+id}"])
-def test_a_value_with_slashes_still_cannot_climb(value: str, place: str) -> None:
+def test_a_value_with_slashes_cannot_traverse_the_path(value: str, place: str) -> None:
     reserved = argument("id", "path", allow_reserved=True)
     with pytest.raises(MappingError):
         build(f"/p/{place}/x", {"id": value}, reserved)
 
 
-def test_slashes_beside_each_other_cannot_add_up_to_a_climb() -> None:
+def test_adjacent_values_with_slashes_cannot_combine_to_a_traversal() -> None:
     mapped = [argument(name, "path", allow_reserved=True) for name in "ab"]
     with pytest.raises(MappingError):
         build("/p/{a}{b}", {"a": "x/.", "b": "./y"}, *mapped)
@@ -113,7 +113,9 @@ def test_slashes_beside_each_other_cannot_add_up_to_a_climb() -> None:
 @pytest.mark.parametrize("style", ["label", "matrix", "simple", "json"])
 @pytest.mark.parametrize("fields", [{"explode": False}, {"explode": True}], ids=str)
 @pytest.mark.parametrize("value", [*TRAVERSALS, [".", ".."], ["", ""], {"..": "/"}, ["a/../b"]])
-def test_no_style_lets_a_path_value_climb(style: str, fields: dict[str, Any], value: Any) -> None:
+def test_a_path_value_cannot_traverse_the_path_in_any_style(
+    style: str, fields: dict[str, Any], value: Any
+) -> None:
     place = argument("id", "path", style=style, **fields)
     try:
         target = build("/p/{id}/x", {"id": value}, place).target
@@ -130,6 +132,6 @@ def test_a_path_value_cannot_end_the_path() -> None:
     assert request.target == "/orders/a%3Fadmin%3D1%23f%26b%3D%253F/x"
 
 
-def test_a_place_without_an_argument_is_an_error() -> None:
+def test_a_placeholder_without_an_argument_is_an_error() -> None:
     with pytest.raises(MappingError, match=r"\{id\}"):
         build("/orders/{id}", {})

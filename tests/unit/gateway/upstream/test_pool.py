@@ -1,4 +1,4 @@
-"""The pool of connections to backends: whose an answer is, and when a connection ends."""
+"""The pool of connections to backends: which call gets a response, and when they close."""
 
 from __future__ import annotations
 
@@ -22,25 +22,23 @@ from support.waiting import HANG_SECONDS, eventually
 
 @pytest.fixture
 async def backend(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Asking]:
-    monkeypatch.setattr(pool, "IDLE_CONNECTION", HANG_SECONDS)  # nothing ends of itself
+    monkeypatch.setattr(pool, "IDLE_CONNECTION", HANG_SECONDS)  # no connection expires
     async with asking() as started:
         yield started
 
 
 POISONS = {
-    "an answer that nobody asked for": FOREIGN,
-    "the beginning of one": FOREIGN[:20],
-    "an interim answer": b"HTTP/1.1 100 Continue\r\n\r\n",
+    "an unsolicited response": FOREIGN,
+    "the start of a response": FOREIGN[:20],
+    "an interim response": b"HTTP/1.1 100 Continue\r\n\r\n",
     "a single byte": b"x",
     "a line break": b"\r\n",
-    "no HTTP": b"{}",
+    "not HTTP": b"{}",
 }
 
 
 @pytest.mark.parametrize("poison", POISONS.values(), ids=POISONS)
-async def test_what_comes_on_an_idle_connection_reaches_no_caller(
-    backend: Asking, poison: bytes
-) -> None:
+async def test_bytes_on_an_idle_connection_reach_no_call(backend: Asking, poison: bytes) -> None:
     call = backend.ask()
     first = await backend.peer()
     await first.answer()
@@ -54,19 +52,17 @@ async def test_what_comes_on_an_idle_connection_reaches_no_caller(
 
 
 @pytest.mark.parametrize("poison", POISONS.values(), ids=POISONS)
-async def test_what_comes_later_on_an_idle_connection_closes_it(
-    backend: Asking, poison: bytes
-) -> None:
+async def test_bytes_on_an_idle_connection_close_it(backend: Asking, poison: bytes) -> None:
     call = backend.ask()
     first = await backend.peer()
     await first.answer()
     await call
     first.send(poison)
-    assert await first.left() == b""  # closed before anybody asks again
+    assert await first.left() == b""  # closed before the next call
 
 
 @pytest.mark.parametrize("poison", [FOREIGN, FOREIGN[:20], b"x", b"HTTP/1.1 100 Continue\r\n\r\n"])
-async def test_what_comes_with_an_answer_reaches_no_caller(backend: Asking, poison: bytes) -> None:
+async def test_bytes_after_a_response_reach_no_call(backend: Asking, poison: bytes) -> None:
     call = backend.ask()
     first = await backend.peer()
     await first.answer(OK + poison)
@@ -77,7 +73,9 @@ async def test_what_comes_with_an_answer_reaches_no_caller(backend: Asking, pois
     assert (await call).body == b"mine"
 
 
-async def test_an_answer_before_the_request_was_sent_ends_the_connection(backend: Asking) -> None:
+async def test_a_response_before_the_whole_request_is_sent_closes_the_connection(
+    backend: Asking,
+) -> None:
     call = backend.ask("POST", body=b"x" * (32 << 20))
     peer = await backend.peer()
     await peer.begun()
@@ -90,7 +88,7 @@ async def test_an_answer_before_the_request_was_sent_ends_the_connection(backend
     "setting",
     [("IDLE_CONNECTION", 0.0), ("MAX_AGE", -1.0), ("MAX_IDLE", 0), ("MAX_IDLE_IN_ALL", 0)],
 )
-async def test_connections_are_kept_within_limits(
+async def test_idle_connections_over_a_limit_are_closed(
     backend: Asking, monkeypatch: pytest.MonkeyPatch, setting: tuple[str, float]
 ) -> None:
     monkeypatch.setattr(pool, *setting)
@@ -112,7 +110,7 @@ async def test_a_connection_that_was_closed_while_idle_is_not_used(backend: Aski
     assert (await call).body == b"mine"
 
 
-async def test_the_connection_used_last_is_used_next(backend: Asking) -> None:
+async def test_the_most_recently_used_connection_is_used_next(backend: Asking) -> None:
     calls = [backend.ask(), backend.ask()]
     peers = [await backend.peer(), await backend.peer()]
     for peer in peers:
@@ -123,7 +121,7 @@ async def test_the_connection_used_last_is_used_next(backend: Asking) -> None:
     await call
 
 
-async def test_cancelling_a_call_on_a_kept_connection_closes_it(backend: Asking) -> None:
+async def test_cancelling_a_call_on_a_reused_connection_closes_it(backend: Asking) -> None:
     call = backend.ask()
     peer = await backend.peer()
     await peer.answer()
@@ -158,7 +156,7 @@ async def tls_backend(tmp_path: Path) -> AsyncIterator[Asking]:
         yield started
 
 
-async def test_over_tls_connections_are_kept_and_poison_reaches_no_caller(
+async def test_over_tls_connections_are_reused_and_unexpected_bytes_reach_no_call(
     tls_backend: Asking,
 ) -> None:
     call = tls_backend.ask()
@@ -174,10 +172,10 @@ async def test_over_tls_connections_are_kept_and_poison_reaches_no_caller(
     assert (await call).body == b"mine"
 
 
-async def test_what_tls_still_holds_after_an_answer_reaches_no_caller(
+async def test_bytes_buffered_by_tls_after_a_response_reach_no_call(
     tls_backend: Asking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    received = memoryview(bytearray(len(OK)))  # so that an answer fills it
+    received = memoryview(bytearray(len(OK)))  # so that a response fills it
     monkeypatch.setattr(tls_backend.upstream._pool, "_received", received)
 
     async def next_call() -> Answer:
@@ -198,7 +196,7 @@ async def test_what_tls_still_holds_after_an_answer_reaches_no_caller(
     await answering
 
 
-async def test_over_tls_an_answer_before_the_request_was_sent_ends_the_connection(
+async def test_over_tls_a_response_before_the_whole_request_closes_the_connection(
     tls_backend: Asking,
 ) -> None:
     call = tls_backend.ask("POST", body=b"x" * (32 << 20))
@@ -211,7 +209,9 @@ async def test_over_tls_an_answer_before_the_request_was_sent_ends_the_connectio
     assert (await call).body == b"mine"
 
 
-async def test_an_answer_that_ends_with_tls_is_whole_only_if_tls_ends(tls_backend: Asking) -> None:
+async def test_a_response_without_a_length_is_whole_only_if_tls_is_shut_down(
+    tls_backend: Asking,
+) -> None:
     ended = await tls_backend.exchange(answer(body="whole"))
     assert isinstance(ended, Answer)
     assert ended.body == b"whole"
@@ -223,7 +223,9 @@ async def test_an_answer_that_ends_with_tls_is_whole_only_if_tls_ends(tls_backen
         await call
 
 
-async def test_requests_with_other_certificates_share_no_connection(tls_backend: Asking) -> None:
+async def test_requests_with_different_tls_settings_share_no_connection(
+    tls_backend: Asking,
+) -> None:
     call = tls_backend.ask()
     await (await tls_backend.peer()).answer()
     await call
@@ -254,14 +256,14 @@ async def test_requests_with_other_certificates_share_no_connection(tls_backend:
         ("GET", "/", ("Connection", "close")),
     ],
 )
-def test_no_part_of_a_request_can_begin_another(
+def test_a_part_of_a_request_with_a_line_break_or_invalid_text_is_refused(
     method: str, target: str, header: tuple[str, str]
 ) -> None:
     with pytest.raises(BadRequestError):
         request_head(method, target, [field_line(*header)], None)
 
 
-async def test_nothing_is_left_of_connections_that_are_gone(backend: Asking) -> None:
+async def test_closed_connections_leave_nothing_behind(backend: Asking) -> None:
     for _ in range(3):
         await backend.exchange(OK)
     kept = backend.upstream._pool

@@ -36,7 +36,7 @@ async def answering(handler: Handler) -> AsyncIterator[Callable[..., Awaitable[A
 
 
 def saying(*pieces: bytes, content_type: str = SSE, status: int = 200, **headers: str) -> Handler:
-    """Answer piece by piece, then keep the connection open until the client leaves."""
+    """Respond piece by piece, then keep the connection open until the client disconnects."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(
@@ -61,7 +61,7 @@ def saying(*pieces: bytes, content_type: str = SSE, status: int = 200, **headers
         ("text/plain", [b"one\n\ntwo\nthree"], 2, b"one\n\ntwo\n"),
     ],
 )
-async def test_a_stream_ends_after_as_many_events_as_are_wanted(
+async def test_a_stream_is_cut_after_the_maximum_number_of_events(
     content_type: str, pieces: list[bytes], events: int, expected: bytes
 ) -> None:
     async with answering(saying(*pieces, content_type=content_type)) as ask:
@@ -70,7 +70,7 @@ async def test_a_stream_ends_after_as_many_events_as_are_wanted(
     assert answer.cut == f"after {events} events (maxEvents)"
 
 
-async def test_a_stream_ends_when_its_time_is_over_with_the_events_that_are_whole() -> None:
+async def test_a_stream_is_cut_after_its_maximum_time_to_the_complete_events() -> None:
     async with answering(saying(b"data: 1\n\ndata: half")) as ask:
         answer = await ask(stream=StreamLimits(max_seconds=2))
     assert answer.body == b"data: 1\n\n"
@@ -86,7 +86,7 @@ async def test_a_stream_ends_when_its_time_is_over_with_the_events_that_are_whol
         ("text/plain", SSE, [b"data: 1\n\n", b"data: 2\n\n"], b"data: 1\n\n"),
     ],
 )
-async def test_a_stream_is_one_by_the_type_that_is_declared_or_by_its_own(
+async def test_a_stream_is_detected_by_its_declared_type_or_its_own(
     declared: str, content_type: str, pieces: list[bytes], expected: bytes
 ) -> None:
     async with answering(saying(*pieces, content_type=content_type)) as ask:
@@ -95,14 +95,14 @@ async def test_a_stream_is_one_by_the_type_that_is_declared_or_by_its_own(
     assert answer.cut
 
 
-async def test_what_is_no_stream_does_not_end_early() -> None:
+async def test_the_maximum_time_of_a_stream_does_not_apply_to_other_responses() -> None:
     async with answering(saying(b"{", content_type="application/json")) as ask:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.3):
                 await ask(stream=StreamLimits(max_seconds=0.01))
 
 
-async def test_a_stream_beyond_its_size_is_cut_and_any_other_answer_refused() -> None:
+async def test_over_the_size_limit_a_stream_is_cut_and_another_response_refused() -> None:
     async with answering(saying(b"data: 1\n\n", b"data: " + b"x" * 100)) as ask:
         answer = await ask(limit=50)
     assert (answer.body, answer.cut) == (b"data: 1\n\n", "after 50 bytes (maxBytes)")
@@ -112,7 +112,7 @@ async def test_a_stream_beyond_its_size_is_cut_and_any_other_answer_refused() ->
     assert "Request less" in str(told.value)
 
 
-async def test_an_error_keeps_its_status_however_large_or_broken_it_is() -> None:
+async def test_an_error_that_is_too_large_or_invalid_keeps_its_status() -> None:
     async with answering(saying(b"x" * 100, content_type="text/plain", status=404)) as ask:
         assert (await ask(limit=50)).body == b"x" * 50
 
@@ -126,7 +126,7 @@ async def test_an_error_keeps_its_status_however_large_or_broken_it_is() -> None
     assert "Content-Encoding: gzip" in answer.problem
 
 
-async def test_an_error_without_an_end_keeps_its_status_and_what_came() -> None:
+async def test_an_error_that_does_not_end_keeps_its_status_and_body_so_far() -> None:
     async with answering(saying(b"busy", content_type="text/plain", status=503)) as ask:
         answer = await ask(stream=StreamLimits(max_events=1, max_seconds=0.05))
     assert (answer.status, answer.body) == (503, b"busy")
@@ -134,7 +134,7 @@ async def test_an_error_without_an_end_keeps_its_status_and_what_came() -> None:
 
 
 def breaking_off(head: bytes, body: bytes) -> Handler:
-    """Announce more than comes, and close."""
+    """Send less than the headers announce, and close."""
 
     async def handler(request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
@@ -152,7 +152,7 @@ def breaking_off(head: bytes, body: bytes) -> Handler:
         (b"201 Created\r\nTransfer-Encoding: chunked", b'7\r\n{"id":1\r\n'),
     ],
 )
-async def test_an_answer_that_breaks_off_still_tells_what_the_backend_did(
+async def test_the_error_for_a_truncated_response_contains_its_status(
     head: bytes, body: bytes
 ) -> None:
     async with answering(breaking_off(head, body)) as ask:
@@ -172,7 +172,7 @@ async def test_an_answer_that_breaks_off_still_tells_what_the_backend_did(
         ),
     ],
 )
-async def test_of_an_error_and_of_a_stream_that_break_off_the_beginning_is_kept(
+async def test_the_start_of_a_truncated_error_or_stream_is_returned(
     head: bytes, body: bytes, kept: bytes
 ) -> None:
     async with answering(breaking_off(head, body)) as ask:
@@ -182,14 +182,14 @@ async def test_of_an_error_and_of_a_stream_that_break_off_the_beginning_is_kept(
     assert not answer.problem
 
 
-async def test_codings_may_stand_on_several_lines() -> None:
+async def test_several_content_encoding_headers_are_combined() -> None:
     twice = gzip.compress(gzip.compress(b"{}"))
     lines = b"200 OK\r\nContent-Encoding: gzip\r\nContent-Encoding: gzip\r\nContent-Length: %d"
     async with answering(breaking_off(lines % len(twice), twice)) as ask:
         assert (await ask()).body == b"{}"
 
 
-async def test_compressed_answers_are_read_within_the_limit_of_what_they_hold() -> None:
+async def test_the_size_limit_applies_to_the_decompressed_response() -> None:
     async def compressed(_: web.Request) -> web.Response:
         return web.Response(
             body=gzip.compress(bytes(1 << 20)), headers={"Content-Encoding": "gzip"}
@@ -201,7 +201,7 @@ async def test_compressed_answers_are_read_within_the_limit_of_what_they_hold() 
             await ask(limit=(1 << 20) - 1)
 
 
-async def test_headers_come_with_every_repetition() -> None:
+async def test_repeated_response_headers_are_joined() -> None:
     async def linked(_: web.Request) -> web.Response:
         response = web.Response(text="x")
         response.headers.add("Link", "</a>")

@@ -36,7 +36,7 @@ def redirect(location: str, status: int = 307) -> Answer:
         ("/expos\udce9?q=\udce9", "/expos%E9?q=%E9"),  # bytes of Latin-1
     ],
 )
-def test_a_redirect_on_the_service_keeps_all_but_the_target(location: str, target: str) -> None:
+def test_a_redirect_within_the_service_changes_only_the_target(location: str, target: str) -> None:
     followed = next_request(ITEMS, redirect(location))
     assert followed is not None
     assert followed.target == target
@@ -44,7 +44,7 @@ def test_a_redirect_on_the_service_keeps_all_but_the_target(location: str, targe
     assert followed.headers == ITEMS.headers
 
 
-def test_the_name_that_requests_carry_is_that_of_the_same_service() -> None:
+def test_a_redirect_to_the_virtual_host_of_the_request_is_followed() -> None:
     asked = replace(ITEMS, virtual_host="Shop.example")
     followed = next_request(asked, redirect("http://shop.example/v1/items/"))
     assert followed == replace(asked, target="/v1/items/")
@@ -76,7 +76,7 @@ def test_any_other_redirect_is_not_followed(location: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_what_may_change_something_is_not_repeated(method: str) -> None:
+def test_a_redirect_of_a_method_that_is_not_safe_is_not_followed(method: str) -> None:
     posted = Request(method, "http", "be.demo.svc", 80, "/items")
     assert next_request(posted, redirect("/items/")) is None
     assert explain(posted, redirect("/items/")) == "a redirect to /items/, which is not followed"
@@ -84,7 +84,7 @@ def test_what_may_change_something_is_not_repeated(method: str) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("location", ["/orders/4711", "https://elsewhere.example/4711"])
-def test_what_was_done_already_is_said_not_to_be_repeated(method: str, location: str) -> None:
+def test_a_303_after_a_change_tells_not_to_repeat_the_call(method: str, location: str) -> None:
     posted = Request(method, "http", "be.demo.svc", 80, "/orders")
     assert next_request(posted, redirect(location, 303)) is None
     assert (
@@ -94,11 +94,11 @@ def test_what_was_done_already_is_said_not_to_be_repeated(method: str, location:
 
 
 @pytest.mark.parametrize("status", [200, 201, 300, 304, 305, 399])
-def test_other_statuses_lead_nowhere(status: int) -> None:
+def test_other_statuses_are_not_redirects(status: int) -> None:
     assert next_request(ITEMS, redirect("/items/", status)) is None
 
 
-def test_a_target_elsewhere_is_named_and_cleaned() -> None:
+def test_the_explanation_of_a_redirect_has_the_sanitized_target() -> None:
     assert explain(ITEMS, redirect("https://sso.example/\u202elogin")) == (
         "a redirect to https://sso.example/login, which is not on the tool's Service and is not "
         "followed"

@@ -1,4 +1,4 @@
-"""What is an answer: one that can be read in one way, and ends."""
+"""Which responses of backends are valid: unambiguous ones that end."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ REFUSED = {
     "a chunk without its end": answer(CHUNKED, body="2\r\nok0\r\n\r\n"),
     "an extension with a line feed": answer(CHUNKED, body="2;a=b\nok\r\n0\r\n\r\n"),
     "no last chunk": answer(CHUNKED, body="2\r\nok\r\n"),
-    "a length in an interim answer": answer("Content-Length: 2", status="103 E", body="ok") + OK,
-    "a coding in an interim answer": answer(CHUNKED, status="100 C", body="0\r\n\r\n") + OK,
+    "a length in an interim response": answer("Content-Length: 2", status="103 E", body="ok") + OK,
+    "a coding in an interim response": answer(CHUNKED, status="100 C", body="0\r\n\r\n") + OK,
     "another protocol": answer("Upgrade: h2c", "Connection: Upgrade", status="101 S"),
     "HTTP/0.9": b"<html>hello</html>",
     "HTTP/2": answer("Content-Length: 2", body="ok", version="2.0"),
@@ -88,14 +88,12 @@ REFUSED = {
     "an extension too long": answer(CHUNKED, body=f"2;a={'y' * 70_000}\r\nok\r\n"),
     "trailers too long": answer(CHUNKED, body="0\r\n" + f"X: {'y' * 8000}\r\n" * 9 + "\r\n"),
     "too many trailers": answer(CHUNKED, body="2\r\nok\r\n0\r\n" + "X: y\r\n" * 257 + "\r\n"),
-    "too many interim answers": answer(status="103 Early Hints") * 17 + OK,
+    "too many interim responses": answer(status="103 Early Hints") * 17 + OK,
 }
 
 
 @pytest.mark.parametrize("data", REFUSED.values(), ids=REFUSED)
-async def test_an_answer_that_can_be_read_in_two_ways_is_refused(
-    backend: Asking, data: bytes
-) -> None:
+async def test_an_ambiguous_or_invalid_response_is_refused(backend: Asking, data: bytes) -> None:
     failure = await backend.exchange(data)
     assert isinstance(failure, UpstreamError), failure
     assert failure.reason in {"closed", "protocol"}
@@ -112,11 +110,11 @@ TAKEN: dict[str, tuple[bytes, int, bytes]] = {
     "chunks with extensions": (answer(CHUNKED, body='2;a="b"\r\nok\r\n0\r\n\r\n'), 200, b"ok"),
     "chunks with trailers": (answer(CHUNKED, body="2\r\nok\r\n0\r\nX: y\r\n\r\n"), 200, b"ok"),
     "CHUNKED": (answer("transfer-encoding:CHUNKED", body="2\r\nok\r\n0\r\n\r\n"), 200, b"ok"),
-    "interim answers": (answer("X: a", status="103 E") + answer(status="100 C") + OK, 200, b"ok"),
+    "interim responses": (answer("X: a", status="103 E") + answer(status="100 C") + OK, 200, b"ok"),
     "no reason": (answer("Content-Length: 2", body="ok", status="200"), 200, b"ok"),
     "an unknown status": (answer("Content-Length: 2", body="ok", status="799 Odd"), 799, b"ok"),
     "no content": (answer(status="204 No Content"), 204, b""),
-    "no content, said twice": (answer("Content-Length: 0", status="204 N"), 204, b""),
+    "no content, with a length of 0": (answer("Content-Length: 0", status="204 N"), 204, b""),
     "not modified": (answer("Content-Length: 9", status="304 Not Modified"), 304, b""),
     "a byte that is not ASCII": (answer("X: \xfc", "Content-Length: 2", body="ok"), 200, b"ok"),
     "an empty header": (answer("X:", "Content-Length: 2", body="ok"), 200, b"ok"),
@@ -124,7 +122,7 @@ TAKEN: dict[str, tuple[bytes, int, bytes]] = {
 
 
 @pytest.mark.parametrize(("data", "status", "body"), TAKEN.values(), ids=TAKEN)
-async def test_an_answer_that_is_odd_and_plain_is_taken(
+async def test_an_unusual_but_valid_response_is_accepted(
     backend: Asking, data: bytes, status: int, body: bytes
 ) -> None:
     taken = await backend.exchange(data)
@@ -133,7 +131,7 @@ async def test_an_answer_that_is_odd_and_plain_is_taken(
 
 
 class Unplugged:
-    """A source of bytes that only notes what the answer does to it."""
+    """A source of bytes that only records whether it was aborted."""
 
     def __init__(self) -> None:
         self.is_aborted = False
@@ -147,7 +145,7 @@ class Unplugged:
 
 
 async def read_in(pieces: list[bytes]) -> tuple[int, bytes, bool] | str:
-    """Return what becomes of an answer in pieces: status, body, whether another may follow."""
+    """Read a response in pieces; return status, body, and whether another one can follow."""
     source = Unplugged()
     reply = Reply(source, "GET")
     for piece in pieces:
@@ -173,7 +171,7 @@ SMALL = {
 
 
 @pytest.mark.parametrize("data", SMALL.values(), ids=SMALL)
-async def test_an_answer_is_the_same_however_it_is_cut_into_pieces(data: bytes) -> None:
+async def test_a_response_is_read_the_same_in_any_pieces(data: bytes) -> None:
     whole = await read_in([data])
     assert await read_in([data[n : n + 1] for n in range(len(data))]) == whole
     for cut in range(len(data)):
@@ -181,12 +179,12 @@ async def test_an_answer_is_the_same_however_it_is_cut_into_pieces(data: bytes) 
 
 
 @pytest.mark.parametrize("cut", range(len(OK), len(OK + FOREIGN)))
-async def test_no_byte_of_another_answer_is_taken_for_this_one(cut: int) -> None:
+async def test_no_byte_after_a_response_is_read_as_part_of_it(cut: int) -> None:
     both = OK + FOREIGN
     assert await read_in([both[:cut], both[cut:]]) == (200, b"ok", cut == len(OK))
 
 
-async def test_headers_of_interim_answers_and_trailers_are_not_the_answers(
+async def test_headers_of_interim_responses_and_trailers_are_dropped(
     backend: Asking,
 ) -> None:
     data = answer("X: interim", status="103 E") + answer(
@@ -197,7 +195,7 @@ async def test_headers_of_interim_answers_and_trailers_are_not_the_answers(
     assert taken.headers == (("transfer-encoding", "chunked"), ("y", "1"))
 
 
-async def test_an_answer_to_head_ends_with_its_head(backend: Asking) -> None:
+async def test_a_response_to_head_has_no_body(backend: Asking) -> None:
     call = backend.ask("HEAD")
     peer = await backend.peer()
     await peer.answer(FOREIGN)  # with the body that HEAD must not have
@@ -207,7 +205,7 @@ async def test_an_answer_to_head_ends_with_its_head(backend: Asking) -> None:
 
 
 FLOODS = {
-    "interim answers": (b"", b"HTTP/1.1 103 E\r\nLink: </a>; rel=preload\r\n\r\n" * 1000),
+    "interim responses": (b"", b"HTTP/1.1 103 E\r\nLink: </a>; rel=preload\r\n\r\n" * 1000),
     "continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
     "headers": (b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 1000),
     "a header": (b"HTTP/1.1 200 OK\r\nX: ", b"y" * 65536),
@@ -223,7 +221,9 @@ FLOODS = {
 
 
 @pytest.mark.parametrize(("begin", "flood"), FLOODS.values(), ids=FLOODS)
-async def test_what_never_ends_is_ended(backend: Asking, begin: bytes, flood: bytes) -> None:
+async def test_a_response_that_never_ends_is_refused_in_bounded_memory(
+    backend: Asking, begin: bytes, flood: bytes
+) -> None:
     tracemalloc.start()
     try:
         call = backend.ask()
@@ -248,7 +248,7 @@ async def test_what_never_ends_is_ended(backend: Asking, begin: bytes, flood: by
         "Content-Encoding: gzip, \xff",
     ],
 )
-async def test_an_answer_whose_headers_are_no_text_becomes_a_result_that_can_be_sent(
+async def test_a_response_with_headers_that_are_not_text_becomes_a_valid_result(
     backend: Asking, header: str
 ) -> None:
     found = await backend.exchange(answer(header, "Content-Length: 4", body="\x1f\x8b\xff\0"))

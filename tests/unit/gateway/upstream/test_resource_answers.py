@@ -1,4 +1,4 @@
-"""What an answer becomes where it is the content of a resource."""
+"""How a response becomes the content of a resource."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def refused(*args: Any, **fields: Any) -> str:
         ({"json_path": "$.name", "mime_type": "text/markdown"}, "text/markdown", "ü"),
     ],
 )
-def test_a_part_of_an_answer_can_be_the_content(
+def test_a_part_of_a_response_can_be_the_content(
     response: dict[str, Any], mime_type: str, text: str
 ) -> None:
     assert read(ORDERS, **response) == {"uri": URI, "mimeType": mime_type, "text": text}
 
 
-def test_the_type_of_what_is_picked_does_not_say_how_the_answer_is_read() -> None:
+def test_lines_of_json_are_parsed_before_a_part_is_selected() -> None:
     lines = read(b'{"a":1}\n{"a":2}\n', "application/x-ndjson", json_path="$[*].a",
                  mime_type="text/plain")  # fmt: skip
     assert lines["text"] == "[1,2]"
@@ -69,7 +69,7 @@ def test_the_type_of_what_is_picked_does_not_say_how_the_answer_is_read() -> Non
         (b'{"ok":false}', {"error_when": "!body.ok"}, "but the answer reports an error"),
     ],
 )
-def test_an_answer_without_what_is_asked_for_is_no_content(
+def test_a_response_without_the_selected_part_is_unavailable(
     body: bytes, response: dict[str, Any], sentence: str
 ) -> None:
     assert sentence in refused(body, **response)
@@ -80,22 +80,22 @@ def test_a_resource_that_the_backend_refuses_is_unavailable(status: int) -> None
     assert str(status) in refused(b"", "text/plain", status)
 
 
-def test_a_status_is_an_error_or_not_as_its_author_says() -> None:
+def test_the_declared_error_statuses_decide_what_is_an_error() -> None:
     assert read(b"none yet", "text/plain", 404, error_status="5xx")["text"] == "none yet"
     assert "202 Accepted" in refused(b"later", "text/plain", 202, error_status="202,5xx")
 
 
-def test_an_error_is_read_as_what_it_is_and_not_as_the_resource() -> None:
+def test_an_error_is_read_with_its_own_type_and_not_that_of_the_resource() -> None:
     assert "gone forever" in refused(b"gone forever", "text/plain", 410, mime_type="image/png")
 
 
-def test_the_end_of_what_has_none_is_marked() -> None:
+def test_a_truncated_stream_is_marked() -> None:
     found = read(b"data: 1\n\n", "text/event-stream", cut="after 1 events (maxEvents)")
     assert found["_meta"] == {"mcp-operator.dev/cut": "after 1 events (maxEvents)"}
     assert "_meta" not in read(b"data: 1\n\n", "text/event-stream")
 
 
-def test_a_condition_that_cannot_be_told_is_logged_with_the_resources_name(
+def test_an_error_when_that_cannot_be_evaluated_is_logged_with_the_resource(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING):

@@ -31,7 +31,7 @@ BUSY = answer("Content-Length: 0", status="503 Service Unavailable")
 
 
 class Scripted:
-    """Gives outcomes in their order, the last one forever, and notes when it was asked."""
+    """Returns outcomes in order, repeats the last one, and records when it was called."""
 
     def __init__(self, *outcomes: Answer | Exception) -> None:
         self._outcomes = list(outcomes)
@@ -80,7 +80,7 @@ async def outcome_of(
         (UpstreamError("credentials", "no"), 1),
     ],
 )
-async def test_only_what_the_author_names_is_sent_again(
+async def test_only_declared_failures_are_retried(
     first: Answer | UpstreamError, tries: int
 ) -> None:
     send = Scripted(first, FINE)
@@ -89,14 +89,14 @@ async def test_only_what_the_author_names_is_sent_again(
 
 
 @pytest.mark.looptime
-async def test_nothing_is_sent_again_without_a_policy() -> None:
+async def test_nothing_is_retried_without_a_policy() -> None:
     send = Scripted(status(503))
     assert await outcome_of(send, None) == status(503)
     assert len(send.asked) == 1
 
 
 @pytest.mark.looptime
-async def test_pauses_double_and_the_last_failure_is_the_outcome() -> None:
+async def test_pauses_double_and_the_last_failure_is_returned() -> None:
     send = Scripted(status(503))
     assert await outcome_of(send) == status(503)
     assert send.asked == pytest.approx([0, 0.1, 0.3])
@@ -110,18 +110,18 @@ async def test_the_retries_of_a_call_are_counted_over_all_its_requests() -> None
 
 
 @pytest.mark.looptime
-async def test_a_backend_is_left_alone_for_as_long_as_it_asks() -> None:
+async def test_a_retry_waits_for_the_retry_after_of_the_backend() -> None:
     send = Scripted(status(503, "7"), FINE)
     assert await outcome_of(send) == FINE
     assert send.asked == pytest.approx([0, 7])
 
 
 @pytest.mark.looptime
-async def test_a_backend_may_ask_for_a_date() -> None:
+async def test_retry_after_can_be_a_date() -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
     send = Scripted(status(503, later), FINE)
     assert await outcome_of(send, deadline=7200) == FINE
-    assert send.asked[1] > 1800  # a machine that stands still makes the pause shorter
+    assert send.asked[1] > 1800  # the pause is shorter on a slow machine
 
 
 @pytest.mark.looptime
@@ -133,7 +133,7 @@ async def test_a_backend_may_ask_for_a_date() -> None:
         f"Sun, 06 Nov 2094 08:49:37 +{10**18}",
     ],
 )
-async def test_what_asks_for_no_pause_gets_the_usual_one(nonsense: str) -> None:
+async def test_an_invalid_or_past_retry_after_is_ignored(nonsense: str) -> None:
     send = Scripted(status(503, nonsense), FINE)
     assert await outcome_of(send) == FINE
     assert send.asked == pytest.approx([0, 0.1])
@@ -141,14 +141,14 @@ async def test_what_asks_for_no_pause_gets_the_usual_one(nonsense: str) -> None:
 
 @pytest.mark.looptime
 @pytest.mark.parametrize("asked", ["30", "999999999999", "9" * 5000])
-async def test_nothing_is_sent_again_beyond_the_deadline(asked: str) -> None:
+async def test_nothing_is_retried_after_the_deadline(asked: str) -> None:
     send = Scripted(status(503, asked), FINE)
     assert await outcome_of(send) == status(503, asked)
-    assert asyncio.get_running_loop().time() == 0  # and nobody has waited for it
+    assert asyncio.get_running_loop().time() == 0  # and there was no pause
 
 
 @pytest.mark.looptime
-async def test_the_budget_of_a_backend_holds_for_all_calls() -> None:
+async def test_the_retry_budget_of_a_backend_applies_to_all_calls() -> None:
     send, budget = Scripted(status(503)), Budget()
     calls = 200
     for _ in range(calls):
@@ -156,14 +156,14 @@ async def test_the_budget_of_a_backend_holds_for_all_calls() -> None:
     assert calls * 1.15 < len(send.asked) <= calls * 1.2 + RESERVE
 
 
-def test_a_budget_that_rested_has_no_more_than_its_reserve() -> None:
+def test_a_budget_saves_at_most_its_reserve() -> None:
     budget = Budget()
     for _ in range(1000):
         budget.earn()
     assert [budget.spend() for _ in range(int(RESERVE) + 1)].count(True) == RESERVE
 
 
-def test_backends_have_budgets_of_their_own_and_a_bounded_number() -> None:
+def test_each_backend_has_its_own_budget_and_their_number_is_bounded() -> None:
     budgets = Budgets()
     first = budgets.of("a", 80)
     assert budgets.of("a", 80) is first
@@ -174,7 +174,7 @@ def test_backends_have_budgets_of_their_own_and_a_bounded_number() -> None:
 
 
 class Counting:
-    """A backend that answers by raw bytes, or by none, and counts whole requests."""
+    """A backend that sends raw bytes, or none, and counts complete requests."""
 
     def __init__(self, server: RawServer, data: bytes) -> None:
         self.requests = Counter[str]()
@@ -229,11 +229,13 @@ METHODS = ["GET", "HEAD", "OPTIONS", "DELETE", "PUT", "POST", "PATCH"]
     ("method", "data"),
     [
         *itertools.product(METHODS, [BUSY, b""]),
-        *((method, HALF) for method in METHODS if method != "HEAD"),  # which has no body to break
+        *(
+            (method, HALF) for method in METHODS if method != "HEAD"
+        ),  # which has no body to truncate
     ],
 )
 @pytest.mark.parametrize(("policy", "tries"), [(None, 1), (QUICK, 3)], ids=["never", "twice"])
-async def test_a_backend_counts_as_many_requests_as_the_author_allows(
+async def test_a_failing_backend_gets_as_many_requests_as_the_policy_allows(
     method: str, data: bytes, policy: RetryPolicy | None, tries: int
 ) -> None:
     async with counting(data) as (counted, call):
@@ -242,7 +244,7 @@ async def test_a_backend_counts_as_many_requests_as_the_author_allows(
         assert counted.requests == {method: tries}
 
 
-async def test_a_backend_counts_one_request_where_it_answers() -> None:
+async def test_a_backend_that_responds_gets_one_request_per_call() -> None:
     async with counting(OK) as (counted, call):
         entry = tool(to=backend("/")).model_copy(update={"retries": QUICK})
         for _ in range(3):
@@ -250,7 +252,7 @@ async def test_a_backend_counts_one_request_where_it_answers() -> None:
         assert counted.requests == {"GET": 3}
 
 
-async def test_a_backend_that_is_down_counts_at_most_a_fifth_more() -> None:
+async def test_retries_to_a_failing_backend_add_at_most_a_fifth() -> None:
     async with counting(BUSY) as (counted, call):
         entry = tool(to=backend("/")).model_copy(update={"retries": QUICK})
         for _ in range(100):

@@ -15,18 +15,18 @@ MANIFEST = {
 }
 
 
-async def test_a_manifests_values_are_read_as_the_api_server_would() -> None:
+async def test_string_data_overrides_data_in_a_manifest() -> None:
     secrets = StaticSecrets([{"kind": "ConfigMap"}, MANIFEST])
     assert await secrets.value(KEY) == b"new"
     assert await secrets.value(KEY.model_copy(update={"key": "other"})) == b"other"
 
 
-async def test_the_environment_wins_over_the_manifest() -> None:
+async def test_the_environment_overrides_the_manifest() -> None:
     environment = {"MCP_OPERATOR_SECRET_DEMO_API_KEY_TOKEN_TXT": "from the shell"}
     assert await StaticSecrets([MANIFEST], environment).value(KEY) == b"from the shell"
 
 
-async def test_a_missing_value_says_which_variable_to_set() -> None:
+async def test_the_error_for_a_missing_value_names_the_variable_to_set() -> None:
     secrets = StaticSecrets()
     secrets.distrust(KEY)
     with pytest.raises(SecretUnavailable, match="set MCP_OPERATOR_SECRET_DEMO_API_KEY_TOKEN_TXT"):
@@ -41,7 +41,7 @@ def test_a_value_that_is_not_base64_is_not_quoted() -> None:
     assert caught.value.__suppress_context__
 
 
-async def test_all_values_of_a_secret_are_given_with_the_environments_over_them() -> None:
+async def test_all_values_of_a_secret_include_overrides_of_the_environment() -> None:
     environment = {"MCP_OPERATOR_SECRET_DEMO_API_KEY_OTHER": "from the shell"}
     secrets = StaticSecrets([MANIFEST], environment)
     assert await secrets.values(Key("demo", "api-key")) == {

@@ -1,4 +1,4 @@
-"""A request is sent once, whatever its method, and whenever the backend fails."""
+"""A request is sent once, for any method and any failure of the backend."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ MOMENTS = {
     "after the request": b"",
     "in the status line": b"HTTP/1.1 2",
     "in the headers": b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nX",
-    "after an interim answer": b"HTTP/1.1 100 Continue\r\n\r\n",
-    "by what is not an answer": b"\0",
+    "after an interim response": b"HTTP/1.1 100 Continue\r\n\r\n",
+    "after a byte that is not HTTP": b"\0",
 }
-"""When the backend ends the connection: what it has sent until then."""
+"""When the backend closes the connection, and what it has sent by then."""
 
 IN_THE_BODY = {
     "after the headers": b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n",
@@ -39,14 +39,14 @@ IN_THE_BODY = {
     "in a chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\nhalf",
     "before the last chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n",
 }
-"""The same, where a request has a body in its answer, as all but HEAD have."""
+"""The same for responses with a body, which all methods but HEAD have."""
 
 ENDS = {"closed": Peer.close, "reset": Peer.reset}
 
 
 @pytest.fixture
 async def backend(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Asking]:
-    monkeypatch.setattr(pool, "IDLE_CONNECTION", HANG_SECONDS)  # nothing ends of itself
+    monkeypatch.setattr(pool, "IDLE_CONNECTION", HANG_SECONDS)  # no connection expires
     async with asking() as started:
         yield started
 
@@ -60,9 +60,9 @@ def cases() -> list[tuple[str, bytes | None]]:
 
 
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
-@pytest.mark.parametrize("is_kept", [False, True], ids=["new", "kept"])
+@pytest.mark.parametrize("is_kept", [False, True], ids=["new", "reused"])
 @pytest.mark.parametrize(("method", "sent"), cases())
-async def test_a_call_whose_backend_fails_has_reached_it_once(
+async def test_a_call_to_a_failing_backend_is_sent_once(
     backend: Asking, method: str, sent: bytes | None, end: Callable[[Peer], None], *, is_kept: bool
 ) -> None:
     peer = None
@@ -82,7 +82,7 @@ async def test_a_call_whose_backend_fails_has_reached_it_once(
     again = asyncio.create_task(backend.peer())
     done, _ = await asyncio.wait({call, again}, return_when=asyncio.FIRST_COMPLETED)
     again.cancel()
-    assert done == {call}, "it was sent again"
+    assert done == {call}, "the request was sent again"
     with pytest.raises(UpstreamError) as caught:
         await call
     assert caught.value.reason in {"closed", "protocol"}
@@ -90,7 +90,7 @@ async def test_a_call_whose_backend_fails_has_reached_it_once(
 
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
 @pytest.mark.parametrize("method", METHODS)
-async def test_a_call_after_the_end_of_an_idle_connection_takes_a_new_one(
+async def test_a_call_after_an_idle_connection_was_closed_opens_a_new_one(
     backend: Asking, method: str, end: Callable[[Peer], None]
 ) -> None:
     first = backend.ask("POST", "/first", b"{}")

@@ -1,4 +1,4 @@
-"""Where a gateway must not be led: hosts that catalogs name, and addresses that the DNS gives."""
+"""Hosts in a catalog and addresses from DNS that a gateway must not connect to."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ NEVER = [
     "::ffff:10.96.0.1",
     "64:ff9b::a60:1",
     "fd00:10:96:0::1",
-    # no addresses, though some libraries take them for such
+    # not valid addresses, but some libraries accept them
     "2130706433",
     "0x7f000001",
     "0x7f.1",
@@ -115,7 +115,7 @@ NEVER_OUTSIDE = [
 
 @pytest.fixture
 def connected(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Where sockets were to connect to; none does."""
+    """The addresses that sockets try to connect to. All connections are refused."""
     asked: list[object] = []
 
     def connect(_: socket.socket, address: object) -> None:
@@ -140,14 +140,16 @@ async def reason(host: str, *dns: str, external: bool = False) -> str:
 
 
 @pytest.mark.parametrize("address", NEVER)
-async def test_a_service_is_at_no_special_address(address: str, connected: list[object]) -> None:
+async def test_a_service_with_a_special_address_is_forbidden(
+    address: str, connected: list[object]
+) -> None:
     assert await reason("orders.demo.svc", "10.0.0.1", address) == "forbidden"
     assert await reason("orders.demo.svc", address) == "forbidden"
     assert connected == []
 
 
 @pytest.mark.parametrize("address", [*NEVER, *NEVER_OUTSIDE])
-async def test_a_host_outside_is_at_no_special_or_private_address(
+async def test_an_external_host_with_a_special_or_private_address_is_forbidden(
     address: str, connected: list[object]
 ) -> None:
     dns = ("93.184.216.34", address)
@@ -157,7 +159,7 @@ async def test_a_host_outside_is_at_no_special_or_private_address(
 
 @pytest.mark.parametrize("external", [False, True])
 @pytest.mark.parametrize("host", [*filter(None, NEVER), *NEVER_OUTSIDE, "[::1]", "[fe80::1]"])
-async def test_no_catalog_leads_to_a_literal_address(
+async def test_a_literal_address_in_a_catalog_is_forbidden(
     host: str, connected: list[object], *, external: bool
 ) -> None:
     assert await reason(host, "127.0.0.1", external=external) == "forbidden"
@@ -165,7 +167,7 @@ async def test_no_catalog_leads_to_a_literal_address(
 
 
 @pytest.mark.parametrize("address", ["10.0.0.1", "fd00::1", "::ffff:10.0.0.1", "64:ff9b::a60:14"])
-async def test_a_service_is_connected_to_at_the_address_that_was_checked(
+async def test_the_gateway_connects_to_the_address_that_it_checked(
     address: str, connected: list[tuple[str, int]]
 ) -> None:
     assert await reason("orders.demo.svc", address) == "connect"

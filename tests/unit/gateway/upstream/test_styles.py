@@ -1,4 +1,4 @@
-"""Values in the styles of OpenAPI, against its own table and against other people's parsers."""
+"""Values in the styles of OpenAPI, compared with its table and with independent parsers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TABLE = [
      "color%5B%5D=blue&color%5B%5D=black&color%5B%5D=brown",
      "color%5BR%5D=100&color%5BG%5D=200&color%5BB%5D=150"),
 ]  # fmt: skip
-"""OpenAPI 3.1.1, "Style Examples"; for deepObject also what it leaves open."""
+"""OpenAPI 3.1.1, "Style Examples". For deepObject also what the table does not define."""
 
 
 def sent(value: Any, location: str, **fields: Any) -> Request:
@@ -47,7 +47,7 @@ def sent(value: Any, location: str, **fields: Any) -> Request:
 
 @pytest.mark.parametrize("value", [0, 1, 2, 3], ids=["empty", "text", "list", "object"])
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row[0]}-{row[1]}")
-def test_a_value_is_written_as_the_table_of_openapi_says(row: tuple[Any, ...], value: int) -> None:
+def test_a_value_is_written_as_in_the_table_of_openapi(row: tuple[Any, ...], value: int) -> None:
     style, explode, *expected = row
     location = "path" if style in {"matrix", "label", "simple"} else "query"
     given_ = ("", BLUE, LIST, OBJECT)[value]
@@ -67,14 +67,14 @@ def test_a_value_is_written_as_the_table_of_openapi_says(row: tuple[Any, ...], v
     ],
 )
 @pytest.mark.parametrize("value", [BLUE, LIST, OBJECT])
-def test_the_default_style_is_the_one_of_the_place(
+def test_the_default_style_depends_on_the_location(
     location: str, same_as: dict[str, Any], value: Any
 ) -> None:
     assert sent(value, location) == sent(value, location, **same_as)
 
 
 @pytest.mark.parametrize("style", ["spaceDelimited", "pipeDelimited"])
-def test_explode_writes_one_pair_for_each_item_whatever_the_style(style: str) -> None:
+def test_explode_writes_one_pair_for_each_item_in_any_style(style: str) -> None:
     assert (
         sent(LIST, "query", style=style, explode=True).target
         == "/x?color=blue&color=black&color=brown"
@@ -83,7 +83,7 @@ def test_explode_writes_one_pair_for_each_item_whatever_the_style(style: str) ->
 
 @pytest.mark.parametrize("style", ["form", "spaceDelimited", "pipeDelimited", "deepObject"])
 @pytest.mark.parametrize("value", [None, [], {}, [None], {"a": None}])
-def test_nothing_is_sent_of_nothing(style: str, value: Any) -> None:
+def test_empty_values_are_not_sent_in_the_query(style: str, value: Any) -> None:
     assert sent(value, "query", style=style).target == "/x"
 
 
@@ -96,25 +96,25 @@ def test_nothing_is_sent_of_nothing(style: str, value: Any) -> None:
         ({"b": {"c": True}}, [("color[b][c]", "true")]),
     ],
 )
-def test_what_lies_deeper_is_named_with_brackets(value: Any, names: list[tuple[str, str]]) -> None:
+def test_nested_values_are_named_with_brackets(value: Any, names: list[tuple[str, str]]) -> None:
     target = sent(value, "query", style="deepObject").target
     assert parse_qsl(target.partition("?")[2]) == names
 
 
-def test_cookies_of_a_list_and_of_an_object_are_cookies() -> None:
+def test_lists_and_objects_are_written_as_cookies() -> None:
     assert fields(sent(LIST, "cookie")) == (("Cookie", "color=blue; color=black; color=brown"),)
     assert fields(sent(OBJECT, "cookie")) == (("Cookie", "R=100; G=200; B=150"),)
     assert fields(sent(LIST, "cookie", explode=False)) == (("Cookie", "color=blue,black,brown"),)
 
 
-def test_headers_hold_objects_too() -> None:
+def test_objects_are_written_in_headers() -> None:
     assert fields(sent(OBJECT, "header")) == (("color", "R,100,G,200,B,150"),)
     assert fields(sent(OBJECT, "header", explode=True)) == (("color", "R=100,G=200,B=150"),)
 
 
 @pytest.mark.parametrize("value", [None, [], {}, [None], {"a": None}])
 @pytest.mark.parametrize("explode", [False, True])
-def test_no_header_and_no_cookie_is_sent_of_nothing(value: Any, *, explode: bool) -> None:
+def test_empty_values_are_not_sent_in_headers_and_cookies(value: Any, *, explode: bool) -> None:
     for location in ("header", "cookie"):
         assert fields(sent(value, location, explode=explode)) == ()
 
@@ -145,20 +145,20 @@ def test_half_a_surrogate_pair_in_a_header_is_refused() -> None:
     ("value", "segment"),
     [([], "%5B%5D"), ({}, "%7B%7D"), ([None], "%5Bnull%5D"), ("", "%22%22"), (0, "0")],
 )
-def test_json_has_a_form_for_nothing_in_a_path_too(value: Any, segment: str) -> None:
+def test_empty_values_in_a_path_can_be_written_as_json(value: Any, segment: str) -> None:
     assert sent(value, "path", style="json").target == f"/x/{segment}"
 
 
 @pytest.mark.parametrize("style", ["simple", "label", "matrix"])
 @pytest.mark.parametrize("explode", [False, True])
 @pytest.mark.parametrize("value", [None, [], {}, [None, None], {"a": None}])
-def test_a_place_in_the_path_is_not_left_empty(style: str, value: Any, *, explode: bool) -> None:
+def test_empty_values_in_a_path_are_refused(style: str, value: Any, *, explode: bool) -> None:
     with pytest.raises(MappingError, match="'color' is part of the path; give it a value"):
         sent(value, "path", style=style, explode=explode)
 
 
 @pytest.mark.parametrize("name", ["admin", "ADMIN", " admin "])
-def test_no_member_takes_the_place_of_another_matrix_parameter(name: str) -> None:
+def test_a_member_of_an_object_cannot_replace_another_matrix_parameter(name: str) -> None:
     template = backend(
         "/x/{color}{admin}",
         argument("color", "path", style="matrix", explode=True),
@@ -182,13 +182,15 @@ def test_no_member_takes_the_place_of_another_matrix_parameter(name: str) -> Non
         ("ü", "%C3%BC"),
     ],
 )
-def test_reserved_characters_stay_where_they_end_nothing(value: str, expected: str) -> None:
+def test_allowed_reserved_characters_are_not_encoded_unless_they_end_the_value(
+    value: str, expected: str
+) -> None:
     assert sent(value, "query", allow_reserved=True).target == "/x?color=" + expected
 
 
 @pytest.mark.parametrize("member", ["admin", "ADMIN", " admin", "admin[x]", "api-version"])
 @pytest.mark.parametrize("style", [None, "form"])
-def test_no_member_of_an_object_takes_the_place_of_another_parameter(
+def test_a_member_of_an_object_cannot_replace_another_query_parameter(
     member: str, style: str | None
 ) -> None:
     template = backend(
@@ -201,7 +203,7 @@ def test_no_member_of_an_object_takes_the_place_of_another_parameter(
         build_request(template, {"color": {member: "1"}, "admin": False})
 
 
-def test_names_that_differ_in_case_are_parameters_of_their_own() -> None:
+def test_names_that_differ_in_case_are_different_parameters() -> None:
     template = backend("/x", argument("id"), argument("ID"))
     assert build_request(template, {"id": 1, "ID": 2}).target == "/x?id=1&ID=2"
 
@@ -210,19 +212,19 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 
 @given(value=st.lists(texts, min_size=1), style=st.sampled_from(["form", "deepObject"]))
-def test_a_list_comes_back_from_another_parser(value: list[str], style: str) -> None:
+def test_a_list_is_read_back_by_another_parser(value: list[str], style: str) -> None:
     parsed = parse_qs(sent(value, "query", style=style).target.partition("?")[2])
     assert parsed == {"color[]" if style == "deepObject" else "color": value}
 
 
 @given(value=st.lists(texts, min_size=1))
-def test_a_list_comes_back_when_it_is_cut_at_its_delimiter(value: list[str]) -> None:
+def test_a_list_is_read_back_by_splitting_it_at_its_delimiter(value: list[str]) -> None:
     text = sent(value, "query", explode=False).target.partition("=")[2]
     assert [unquote(part) for part in text.split(",")] == value
 
 
 @given(value=st.dictionaries(texts, texts, min_size=1))
-def test_an_object_comes_back_from_another_parser(value: dict[str, str]) -> None:
+def test_an_object_is_read_back_by_another_parser(value: dict[str, str]) -> None:
     try:
         exploded = sent(value, "query").target.partition("?")[2]
     except MappingError:
@@ -232,7 +234,7 @@ def test_an_object_comes_back_from_another_parser(value: dict[str, str]) -> None
 
 
 @given(value=st.dictionaries(texts, texts, min_size=1))
-def test_no_member_leaves_a_deep_object(value: dict[str, str]) -> None:
+def test_a_member_of_a_deep_object_cannot_leave_it(value: dict[str, str]) -> None:
     deep = sent(value, "query", style="deepObject").target.partition("?")[2]
     assert dict(parse_qsl(deep)) == {f"color[{name}]": one for name, one in value.items()}
 

@@ -1,4 +1,4 @@
-"""What the events of a stream tell while a call runs."""
+"""Progress and log events in the stream of a backend, which clients get while a call runs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def called(
     to: Any = None,
     **fields: Any,
 ) -> ToolResult:
-    """Call a tool whose backend sends a piece whenever it may proceed, then ends, or does not."""
+    """Call a tool whose backend sends a piece each time `proceed` allows it, and can then end."""
 
     async def handler(request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
@@ -72,7 +72,7 @@ def event(name: str, data: object) -> bytes:
     return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
 
 
-async def test_progress_and_log_messages_are_told_before_the_result() -> None:
+async def test_progress_and_log_messages_are_sent_before_the_result() -> None:
     heard = Heard()
     pieces = (
         event("progress", {"progress": 1, "total": 2, "message": "half"}),
@@ -97,11 +97,11 @@ async def test_progress_and_log_messages_are_told_before_the_result() -> None:
     assert heard.logs == [("warning", b'{"n":1}', "db"), ("info", b'"plain"', "")]
 
 
-async def test_a_result_ends_a_stream_that_goes_on() -> None:
+async def test_a_result_ends_the_reading_of_a_stream() -> None:
     assert (await called(RESULT, ends=False)).content == DONE
 
 
-async def test_an_event_may_come_in_pieces_and_without_an_empty_line_at_the_end() -> None:
+async def test_an_event_can_arrive_in_pieces_and_without_a_final_empty_line() -> None:
     heard = Heard()
     whole = b'\xef\xbb\xbfevent:progress\r\ndata:{"progress"\r\ndata::3}\r\n\r\n' + RESULT[:-2]
     pieces = [whole[n : n + 7] for n in range(0, len(whole), 7)]
@@ -110,7 +110,7 @@ async def test_an_event_may_come_in_pieces_and_without_an_empty_line_at_the_end(
     assert heard.progresses == [(3, None, "")]
 
 
-async def test_a_stream_without_a_result_is_the_answer_without_what_was_told() -> None:
+async def test_a_stream_without_a_result_event_is_returned_without_its_progress() -> None:
     heard = Heard()
 
     progress = event("progress", {"progress": 1})
@@ -120,14 +120,14 @@ async def test_a_stream_without_a_result_is_the_answer_without_what_was_told() -
     assert len(heard.progresses) == 1
 
 
-async def test_a_stream_that_only_tells_has_no_result() -> None:
+async def test_a_stream_with_only_progress_is_an_error() -> None:
     result = await called(event("progress", {"progress": 1}))
 
     assert result.is_error
     assert "its event stream ended without a result" in result.content[0]["text"]
 
 
-async def test_the_bounds_of_a_stream_hold_for_one_that_tells() -> None:
+async def test_the_limits_of_a_stream_apply_to_one_with_progress() -> None:
     progress = event("progress", {"progress": 1})
 
     late = await called(progress, ends=False, stream_max_seconds=0.05)
@@ -139,7 +139,7 @@ async def test_the_bounds_of_a_stream_hold_for_one_that_tells() -> None:
     assert counted.content[0]["text"] == "data: 1\n\ndata: 1\n\n"
 
 
-async def test_an_event_without_an_end_is_bounded_like_the_rest_of_a_stream() -> None:
+async def test_an_event_that_does_not_end_is_cut_at_the_size_limit() -> None:
     small = backend(max_response_bytes=1000)
 
     cut = await called(b"data: 1\n\n", b"data: " + b"x" * 2000, ends=False, to=small)
@@ -148,7 +148,7 @@ async def test_an_event_without_an_end_is_bounded_like_the_rest_of_a_stream() ->
     assert "reading ended after 1000 bytes (maxBytes)" in cut.content[1]["text"]
 
 
-async def test_a_backend_without_leave_tells_nothing() -> None:
+async def test_progress_events_are_plain_text_unless_the_tool_declares_native() -> None:
     heard = Heard()
     stream = event("progress", {"progress": 1}) + RESULT
 
@@ -174,14 +174,14 @@ async def test_a_backend_without_leave_tells_nothing() -> None:
         b'event: log\ndata: {"data":' + b"[" * 5000 + b"]" * 5000 + b"}\n\n",
     ],
 )
-async def test_an_event_of_another_shape_is_dropped(bad: bytes) -> None:
+async def test_an_invalid_event_is_dropped(bad: bytes) -> None:
     heard = Heard()
 
     assert (await called(bad + RESULT, heard=heard)).content == DONE
     assert heard == Heard()
 
 
-async def test_of_progress_that_comes_at_once_the_last_is_told() -> None:
+async def test_only_the_last_of_several_progress_events_is_sent() -> None:
     heard = Heard()
     many = b"".join(event("progress", {"progress": n}) for n in range(100))
 
@@ -190,7 +190,9 @@ async def test_of_progress_that_comes_at_once_the_last_is_told() -> None:
     assert heard.progresses == [(99, None, "")]
 
 
-async def test_log_messages_of_one_call_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_number_of_log_messages_of_one_call_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(telling, "MAX_LOGS", 3)
     heard = Heard()
 
@@ -199,7 +201,7 @@ async def test_log_messages_of_one_call_are_bounded(monkeypatch: pytest.MonkeyPa
     assert len(heard.logs) == 3
 
 
-async def test_a_secret_that_a_stream_echoes_is_removed() -> None:
+async def test_a_secret_in_a_stream_is_redacted() -> None:
     heard = Heard()
     secret = CANARY.decode()
     pieces = (
@@ -216,7 +218,7 @@ async def test_a_secret_that_a_stream_echoes_is_removed() -> None:
     assert heard.progresses == [(1, None, "with [redacted]")]
 
 
-async def test_what_hides_text_is_removed_from_a_message() -> None:
+async def test_invisible_characters_are_removed_from_a_message() -> None:
     heard = Heard()
 
     await called(event("progress", {"progress": 1, "message": "a\u202eb"}) + RESULT, heard=heard)

@@ -1,4 +1,4 @@
-"""Access tokens: fetched once, kept until they expire, never shown."""
+"""Access tokens: fetched once, cached until they expire, never shown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SECRETS = {"id": b"shop client\n", "secret": b"p@ss:word/1"}
 
 
 class TokenEndpoint:
-    """Answers with one token after the other, or with what a test wants."""
+    """Responds with a new token each time, or as the test sets it."""
 
     def __init__(self, **fields: object) -> None:
         self.fields = fields
@@ -67,7 +67,9 @@ def endpoint() -> TokenEndpoint:
     return TokenEndpoint(expires_in=3600)
 
 
-async def test_the_client_authenticates_and_asks_for_its_scopes(endpoint: TokenEndpoint) -> None:
+async def test_a_token_request_has_basic_authentication_and_the_declared_scopes(
+    endpoint: TokenEndpoint,
+) -> None:
     await token(tokens(endpoint), scopes=("read", "write"), audience="a b", resource="https://r")
     [request] = endpoint.sent
     assert (request.method, request.host, request.target) == ("POST", "login.example.com", "/token")
@@ -91,13 +93,15 @@ async def test_the_client_can_authenticate_in_the_form(endpoint: TokenEndpoint) 
     assert (form["client_id"], form["client_secret"]) == (["shop client"], ["p@ss:word/1"])
 
 
-async def test_calls_at_the_same_time_share_one_token(endpoint: TokenEndpoint) -> None:
+async def test_concurrent_calls_share_one_token(endpoint: TokenEndpoint) -> None:
     source = tokens(endpoint)
     assert set(await asyncio.gather(*(token(source) for _ in range(20)))) == {"token-1"}
     assert len(endpoint.sent) == 1
 
 
-async def test_a_call_that_is_cut_off_leaves_the_others_theirs(endpoint: TokenEndpoint) -> None:
+async def test_a_call_that_waits_for_a_cancelled_one_fetches_its_own_token(
+    endpoint: TokenEndpoint,
+) -> None:
     source = tokens(endpoint)
     first = asyncio.create_task(token(source))
     second = asyncio.create_task(token(source))
@@ -122,7 +126,9 @@ async def test_a_token_is_fetched_again_shortly_before_it_expires(endpoint: Toke
         pytest.param(10**400, 265, id="400 digits"),
     ],
 )
-async def test_the_lifetime_is_the_one_that_the_endpoint_tells(lifetime: object, kept: int) -> None:
+async def test_a_token_is_cached_for_the_lifetime_in_the_response(
+    lifetime: object, kept: int
+) -> None:
     endpoint = TokenEndpoint(expires_in=lifetime)
     source = tokens(endpoint)
     await token(source)
@@ -132,7 +138,7 @@ async def test_the_lifetime_is_the_one_that_the_endpoint_tells(lifetime: object,
     assert await token(source) == "token-2"
 
 
-async def test_a_token_that_was_refused_is_fetched_again(endpoint: TokenEndpoint) -> None:
+async def test_a_refused_token_is_replaced_once(endpoint: TokenEndpoint) -> None:
     source = tokens(endpoint)
     source.reject(await token(source))
     assert await token(source) == "token-2"
@@ -140,7 +146,9 @@ async def test_a_token_that_was_refused_is_fetched_again(endpoint: TokenEndpoint
     assert await token(source) == "token-2"
 
 
-async def test_each_client_and_each_set_of_scopes_has_a_token(endpoint: TokenEndpoint) -> None:
+async def test_each_set_of_credentials_and_scopes_has_its_own_token(
+    endpoint: TokenEndpoint,
+) -> None:
     secrets = FakeSecrets(SECRETS)
     source = Tokens(endpoint, secrets)
     assert await token(source) == "token-1"
@@ -162,7 +170,7 @@ async def test_each_client_and_each_set_of_scopes_has_a_token(endpoint: TokenEnd
         (302, b"", "answered 302."),
     ],
 )
-async def test_what_is_no_token_is_an_error_that_shows_no_secret(
+async def test_an_invalid_token_response_is_an_error_that_shows_no_secret(
     endpoint: TokenEndpoint, status: int, body: bytes, said: str
 ) -> None:
     endpoint.status, endpoint.body = status, body or b" "
@@ -173,7 +181,9 @@ async def test_what_is_no_token_is_an_error_that_shows_no_secret(
     assert "p@ss" not in repr(caught.value)
 
 
-async def test_a_failure_stands_for_a_moment(endpoint: TokenEndpoint) -> None:
+async def test_a_failure_is_shared_by_concurrent_calls_and_retried_later(
+    endpoint: TokenEndpoint,
+) -> None:
     source = tokens(endpoint)
     endpoint.error = UpstreamError("connect", "The backend refuses connections.")
     results = await asyncio.gather(*(token(source) for _ in range(5)), return_exceptions=True)
@@ -184,7 +194,7 @@ async def test_a_failure_stands_for_a_moment(endpoint: TokenEndpoint) -> None:
     assert await token(source) == "token-2"
 
 
-async def test_only_so_many_tokens_are_kept(endpoint: TokenEndpoint) -> None:
+async def test_the_number_of_cached_tokens_is_bounded(endpoint: TokenEndpoint) -> None:
     source = tokens(endpoint)
     await token(source)
     names = (str(number) for number in range(MAX_TOKENS))
