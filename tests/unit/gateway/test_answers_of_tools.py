@@ -1,4 +1,4 @@
-"""What becomes of a backend's answer through a whole gateway, of each kind that real APIs give."""
+"""The result of a call for each kind of response of real APIs, through a whole gateway."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ JSON = "application/json"
 
 
 async def answered(said: Said, **entry: Any) -> Json:
-    """Call a tool whose backend says this."""
+    """Call a tool whose backend sends this response."""
     written = {"name": "t", "path": "/said", "method": "GET"} | entry
     async with serving(written, answers={"/said": said}) as served:
         return await served.call("t")
@@ -44,14 +44,16 @@ def texts(result: Json) -> list[str]:
         (Said(headers=(("Content-Encoding", "gzip"),)), "200 OK without content."),
     ],
 )
-async def test_a_success_without_content_is_a_success(said: Said, line: str) -> None:
+async def test_a_success_without_content_returns_a_success_with_its_status(
+    said: Said, line: str
+) -> None:
     result = await answered(said)
     assert texts(result) == [f"The backend answered {line}"]
     assert "isError" not in result
 
 
 @pytest.mark.parametrize("status", [200, 202, 204])
-async def test_nothing_where_structure_was_promised_is_told_as_a_success(status: int) -> None:
+async def test_a_success_without_content_tells_not_to_repeat_the_call(status: int) -> None:
     result = await answered(Said(content_type=JSON, status=status), outputSchema=OBJECT)
     [text] = texts(result)
     assert "the call succeeded and returned nothing, so do not repeat it" in text
@@ -62,7 +64,7 @@ async def test_nothing_where_structure_was_promised_is_told_as_a_success(status:
     [({"structured": "Never"}, False), ({"structured": "Always"}, True), ({}, True)],
 )
 @pytest.mark.parametrize("body", ['{"id":7}', "[7]", "7", "null"])
-async def test_a_listed_output_schema_comes_with_structure_and_no_other(
+async def test_only_tools_with_a_listed_output_schema_return_structured_content(
     response: Json, body: str, *, listed: bool
 ) -> None:
     schema = {"type": ["object", "array", "number", "null"]}
@@ -85,7 +87,7 @@ async def test_a_listed_output_schema_comes_with_structure_and_no_other(
         (Said('{"id":4711', JSON, 201), "not the JSON that its content type declares"),
     ],
 )
-async def test_what_breaks_the_output_schema_is_shown_beside_what_is_wrong(
+async def test_a_response_that_violates_the_output_schema_is_shown_with_the_error(
     said: Said, shown: str
 ) -> None:
     schema = OBJECT | {"properties": {"note": {"type": "string"}}}
@@ -109,7 +111,7 @@ async def test_what_breaks_the_output_schema_is_shown_beside_what_is_wrong(
         {"response": {"mimeType": JSON}},
     ],
 )
-async def test_json_under_another_name_is_read_where_json_is_asked_for(
+async def test_json_with_another_content_type_is_parsed_if_the_tool_expects_json(
     content_type: str, entry: Json
 ) -> None:
     result = await answered(Said('{"id":4711}', content_type), **entry)
@@ -135,7 +137,7 @@ ENCODED = [
 
 @pytest.mark.parametrize(("coding", "body"), ENCODED)
 @pytest.mark.parametrize("status", [200, 404])
-async def test_what_backends_compress_is_read(coding: str, body: bytes, status: int) -> None:
+async def test_compressed_responses_are_decompressed(coding: str, body: bytes, status: int) -> None:
     result = await answered(Said(body, JSON, status, (("Content-Encoding", coding),)))
     assert texts(result)[0].endswith('{"a":1}')
     assert result.get("isError", False) is (status == 404)
@@ -145,7 +147,7 @@ async def test_what_backends_compress_is_read(coding: str, body: bytes, status: 
     ("coding", "body"),
     [("gzip", gzip.compress(BODY, mtime=0)[:-9]), ("br", BODY), ("compress", b"\x1f\x9d")],
 )
-async def test_an_error_that_cannot_be_decompressed_keeps_its_status(
+async def test_an_error_response_that_cannot_be_decompressed_keeps_its_status(
     coding: str, body: bytes
 ) -> None:
     result = await answered(Said(body, JSON, 404, (("Content-Encoding", coding),)))
@@ -153,7 +155,7 @@ async def test_an_error_that_cannot_be_decompressed_keeps_its_status(
 
 
 @pytest.mark.parametrize("coding", ["gzip", "gzip, gzip"])
-async def test_a_small_answer_does_not_become_a_huge_one(coding: str) -> None:
+async def test_a_response_that_is_too_large_after_decompression_is_refused(coding: str) -> None:
     body = bytes(2_000_000)
     for _ in coding.split(","):
         body = gzip.compress(body)
@@ -179,7 +181,9 @@ async def test_a_small_answer_does_not_become_a_huge_one(coding: str) -> None:
         ("latin1", "utf-8-sig", "grüße"),
     ],
 )
-async def test_text_and_json_are_read_in_their_charset(charset: str, codec: str, text: str) -> None:
+async def test_text_and_json_are_decoded_with_their_charset(
+    charset: str, codec: str, text: str
+) -> None:
     plain = await answered(Said(text.encode(codec), f"text/plain; charset={charset}"))
     assert texts(plain) == [text]
     quoted = json.dumps({"a": text}, ensure_ascii=False).encode(codec)
@@ -188,7 +192,7 @@ async def test_text_and_json_are_read_in_their_charset(charset: str, codec: str,
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "text/plain; charset=utf-8", "text/csv"])
-async def test_what_cannot_be_decoded_is_no_success_with_other_characters(
+async def test_text_that_cannot_be_decoded_is_returned_as_bytes(
     content_type: str,
 ) -> None:
     result = await answered(Said(b"gr\xfc\xdfe", content_type))
@@ -212,7 +216,9 @@ async def test_what_cannot_be_decoded_is_no_success_with_other_characters(
         (Said(b"RIFF\0\0\0\0WEBPVP8 ", "image/webp"), ["image"]),
     ],
 )
-async def test_only_what_models_take_is_an_image(said: Said, kinds: list[str]) -> None:
+async def test_only_image_types_that_models_support_become_image_blocks(
+    said: Said, kinds: list[str]
+) -> None:
     result = await answered(said)
     assert [block["type"] for block in result["content"]] == kinds
     assert all(block["mimeType"] == "image/png" or said.body != PNG
@@ -238,20 +244,22 @@ async def test_only_what_models_take_is_an_image(said: Said, kinds: list[str]) -
         ),
     ],
 )
-async def test_headers_that_a_model_needs_are_shown(said: Said, entry: Json, shown: str) -> None:
+async def test_headers_that_a_model_needs_are_in_the_result(
+    said: Said, entry: Json, shown: str
+) -> None:
     result = await answered(said, **entry)
     assert texts(result)[-1] == f"Headers of the answer:\n{shown}"
 
 
 @pytest.mark.parametrize("headers", [[], ["X-Other"]])
-async def test_other_headers_are_not_shown(headers: list[str]) -> None:
+async def test_other_headers_are_not_in_the_result(headers: list[str]) -> None:
     said = Said("{}", JSON, headers=(("ETag", '"x"'), ("Set-Cookie", "a=b")))
     assert texts(await answered(said, response={"headers": headers})) == ["{}"]
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("location", ["/x/", "http://orders.demo.svc/x/", "//orders.demo/x/", "x/"])
-async def test_a_redirect_on_the_service_is_followed(status: int, location: str) -> None:
+async def test_a_redirect_within_the_service_is_followed(status: int, location: str) -> None:
     result = await answered(Said(status=status, headers=(("Location", location),)))
     assert json.loads(texts(result)[0])["request"] == "GET /x/"
 
@@ -283,7 +291,9 @@ async def test_a_redirect_on_the_service_is_followed(status: int, location: str)
         (Said(status=304), {}, "304 Not Modified, but the call set no condition"),
     ],
 )
-async def test_any_other_redirect_tells_where_it_leads(said: Said, entry: Json, told: str) -> None:
+async def test_any_other_redirect_is_an_error_with_its_location(
+    said: Said, entry: Json, told: str
+) -> None:
     result = await answered(said, **entry)
     assert result["isError"]
     assert told in texts(result)[0]
@@ -291,7 +301,9 @@ async def test_any_other_redirect_tells_where_it_leads(said: Said, entry: Json, 
 
 @pytest.mark.parametrize("error_status", ["5xx", "4xx,5xx"])
 @pytest.mark.parametrize("status", [300, 306, 399])
-async def test_what_is_no_redirect_has_content(status: int, error_status: str) -> None:
+async def test_a_3xx_response_that_is_not_a_redirect_returns_its_content(
+    status: int, error_status: str
+) -> None:
     said = Said('{"choices":["a"]}', JSON, status)
     result = await answered(said, response={"errorStatus": error_status})
     assert result["structuredContent"] == {"choices": ["a"]}
@@ -307,7 +319,7 @@ async def test_what_is_no_redirect_has_content(status: int, error_status: str) -
         {"type": "object", "additionalProperties": {"type": "string"}},
     ],
 )
-async def test_a_tool_is_listed_with_properties_though_it_has_none(schema: Any) -> None:
+async def test_the_listed_input_schema_always_has_properties(schema: Any) -> None:
     written = {"name": "t", "path": "/x"} | ({"inputSchema": schema} if schema else {})
     async with serving(written) as served:
         [tool] = (await served.ask("tools/list"))["tools"]
@@ -324,7 +336,7 @@ async def test_a_tool_is_listed_with_properties_though_it_has_none(schema: Any) 
         (["", "10.0.0.1"], ", 10.0.0.1"),
     ],
 )
-async def test_several_lines_of_a_header_are_one_list(lines: list[str], forwarded: str) -> None:
+async def test_repeated_headers_are_forwarded_as_one_list(lines: list[str], forwarded: str) -> None:
     written = {"name": "t", "path": "/x", "request": {"forwardHeaders": ["X-Forwarded-For"]}}
     async with serving(written) as served:
         result = await served.call("t", {}, *(("X-Forwarded-For", line) for line in lines))
@@ -340,7 +352,7 @@ async def test_several_lines_of_a_header_are_one_list(lines: list[str], forwarde
         ["text/html", "application/json;q=0.9", "text/event-stream"],
     ],
 )
-async def test_accept_may_stand_on_several_lines(accepted: list[str]) -> None:
+async def test_several_accept_headers_are_accepted(accepted: list[str]) -> None:
     async with serving({"name": "t", "path": "/x"}) as served:
         served.own_headers.append("accept")
         result = await served.call("t", {}, *(("Accept", one) for one in accepted))
@@ -357,7 +369,7 @@ async def test_accept_may_stand_on_several_lines(accepted: list[str]) -> None:
         ("image/png", Said(b"\x89PNG", ""), {"blob": "iVBORw=="}),
     ],
 )
-async def test_the_type_of_a_resource_is_the_one_that_its_author_gave(
+async def test_the_mime_type_of_a_resource_is_the_declared_one(
     mime_type: str, said: Said, content: Json
 ) -> None:
     service = {"name": "orders", "port": 80, "path": "/said"}

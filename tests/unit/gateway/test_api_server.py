@@ -26,7 +26,7 @@ def discovery(*addresses: str) -> bytes:
         ("api.internal:443", ("10.0.0.1", 443)),
     ],
 )
-async def test_the_api_server_tells_its_address_or_its_name(
+async def test_the_endpoint_is_read_from_the_discovery_document(
     address: str, found: tuple[str, int]
 ) -> None:
     resolver = FakeDns("10.0.0.1") if "internal" in address else SystemResolver()
@@ -37,12 +37,12 @@ async def test_the_api_server_tells_its_address_or_its_name(
     "answer",
     [b"", b"[]", b"{", b'{"serverAddressByClientCIDRs":[{}]}', discovery("a"), discovery(":")],
 )
-async def test_an_answer_that_tells_nothing_is_no_address(answer: bytes) -> None:
+async def test_a_discovery_document_without_an_address_is_an_error(answer: bytes) -> None:
     with pytest.raises((ValueError, OSError)):
         await endpoints(answer, FakeDns())
 
 
-def test_an_api_server_is_out_of_reach_at_its_port_alone() -> None:
+def test_the_address_of_the_api_server_is_forbidden_only_at_its_port() -> None:
     blocked: set[Blocked] = {("10.0.0.1", 6443)}
     assert "cluster itself" in why_forbidden("10.0.0.1", blocked, port=6443)
     assert "cluster itself" in why_forbidden("::ffff:10.0.0.1", blocked, port=6443)
@@ -53,7 +53,7 @@ def test_an_api_server_is_out_of_reach_at_its_port_alone() -> None:
     ("host", "expected"),
     [("10.96.0.1", {"10.96.0.1"}), ("fd00:0:0::1", {"fd00::1"}), ("", set()), ("api", set())],
 )
-def test_the_service_of_the_api_server_is_known_from_the_environment(
+def test_the_service_address_is_read_from_the_environment(
     host: str, expected: set[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
@@ -61,7 +61,7 @@ def test_the_service_of_the_api_server_is_known_from_the_environment(
 
 
 @pytest.mark.looptime
-async def test_one_api_server_after_the_other_is_learnt_whatever_happens_between(
+async def test_new_api_server_addresses_are_added_and_errors_are_retried(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)

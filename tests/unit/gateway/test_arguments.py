@@ -1,4 +1,4 @@
-"""What a client sends is brought into the form that the schema asks for."""
+"""Arguments of a call are converted to what the input schema of the tool requires."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ NOT_NULLABLE = [
 
 
 @pytest.mark.parametrize("schema", NOT_NULLABLE, ids=json.dumps)
-def test_null_counts_as_left_out_where_none_may_be(schema: Any) -> None:
+def test_null_is_dropped_where_the_schema_does_not_allow_it(schema: Any) -> None:
     assert sent({"a": None, "b": "x"}, {"a": schema, "b": TEXT}, **{"$defs": {"text": TEXT}}) == {
         "b": "x"
     }
 
 
 @pytest.mark.parametrize("schema", NULLABLE, ids=json.dumps)
-def test_null_is_sent_where_it_may_be(schema: Any) -> None:
+def test_null_is_sent_where_the_schema_allows_it(schema: Any) -> None:
     assert sent({"a": None, "b": None}, {"a": schema, "b": TEXT}) == {"a": None}
 
 
@@ -66,7 +66,9 @@ CHOICES_OF_CHOICES = {f"x{n}": {"anyOf": [{"$ref": f"#/$defs/x{n + 1}"}] * 2} fo
     [({"x": CHOICE_OF_ITSELF}, "x"), ({**CHOICES_OF_CHOICES, "x12": TEXT}, "x0")],
     ids=["itself", "choices of choices"],
 )
-def test_a_choice_among_choices_is_not_followed_for_ever(definitions: Any, reference: str) -> None:
+def test_nested_or_recursive_choices_are_followed_to_a_bounded_depth(
+    definitions: Any, reference: str
+) -> None:
     items = {"items": {"properties": {"a": {"$ref": f"#/$defs/{reference}"}}}}
     result, _ = checked({"b": [{"a": None}] * 1000}, {"b": items}, **{"$defs": definitions})
     assert len(result["b"]) == 1000
@@ -95,26 +97,26 @@ A_OR_B = {
          {"b": 1, "c": None}, {"b": 1}),
     ],
 )  # fmt: skip
-def test_null_counts_as_left_out_wherever_a_schema_says_what_may_be(
+def test_null_is_dropped_under_every_keyword_that_describes_values(
     schema: Any, value: Any, expected: Any
 ) -> None:
     assert sent({"a": value}, {"a": schema}) == {"a": expected}
 
 
-def test_null_in_a_list_that_takes_none_stays_an_error() -> None:
+def test_null_in_a_list_that_does_not_allow_it_is_an_error() -> None:
     _, errors = checked({"a": [1, None]}, {"a": {"items": NUMBER}})
     assert errors == ['a.1: null is not of type "integer"']
 
 
-def test_choices_without_an_end_cost_no_more_than_a_bound() -> None:
+def test_the_number_of_evaluated_choices_is_bounded() -> None:
     item = {"oneOf": [{"properties": {"k": {"const": n}, "t": TEXT}} for n in range(200)]}
     value = [{"k": n % 200, "t": None} for n in range(2000)]
     result, _ = checked({"a": value}, {"a": {"items": item}})
     assert result["a"][0] == {"k": 0}
-    assert result["a"][-1] == {"k": 199, "t": None}  # not looked at any more
+    assert result["a"][-1] == {"k": 199, "t": None}  # beyond the bound, so not converted
 
 
-def test_calls_in_several_threads_do_not_take_each_others_share() -> None:
+def test_calls_in_several_threads_have_separate_bounds() -> None:
     item = {"oneOf": [{"properties": {"k": {"const": n}, "t": TEXT}} for n in range(200)]}
     schema = {"type": "object", "properties": {"a": {"items": item}}}
     form = ArgumentForm(schema, CompiledSchema(schema))
@@ -124,7 +126,7 @@ def test_calls_in_several_threads_do_not_take_each_others_share() -> None:
     assert outcomes == [({"a": [{"k": n} for n in range(40)]}, [])] * 16
 
 
-def test_what_one_thread_is_still_finding_out_misleads_no_other(
+def test_concurrent_threads_analyze_a_schema_correctly(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     schema = {"type": "object", "properties": {"id": TEXT}}
@@ -142,7 +144,7 @@ def test_what_one_thread_is_still_finding_out_misleads_no_other(
     assert others == [({}, [])]
 
 
-def test_what_is_kept_of_a_schema_does_not_grow_with_what_clients_send() -> None:
+def test_the_cache_for_a_schema_is_bounded_for_any_arguments() -> None:
     letters = "abcdefghijkl"
     schema = {"type": "object", "patternProperties": dict.fromkeys(letters, NUMBER)}
     form = ArgumentForm(schema, CompiledSchema(schema))
@@ -154,13 +156,13 @@ def test_what_is_kept_of_a_schema_does_not_grow_with_what_clients_send() -> None
     assert len(form.parts.kept) <= MAX_KEPT
 
 
-def test_null_stays_an_error_for_what_is_required() -> None:
+def test_null_for_a_required_property_is_an_error() -> None:
     result, errors = checked({"a": None}, {"a": TEXT}, required=["a"])
     assert result == {"a": None}
     assert errors == ['a: null is not of type "string"']
 
 
-def test_null_counts_as_left_out_in_objects_and_lists_too() -> None:
+def test_null_is_dropped_in_nested_objects_and_lists() -> None:
     inner = {"type": "object", "properties": {"b": TEXT, "c": NUMBER}, "required": ["c"]}
     properties = {"a": inner, "list": {"type": "array", "items": inner}}
     assert sent({"a": {"b": None, "c": 1}, "list": [{"b": None, "c": 2}]}, properties) == {
@@ -169,7 +171,7 @@ def test_null_counts_as_left_out_in_objects_and_lists_too() -> None:
     }
 
 
-def test_another_wrong_value_is_told_without_the_nulls() -> None:
+def test_errors_do_not_mention_dropped_nulls() -> None:
     _, errors = checked({"a": None, "b": 1}, {"a": TEXT, "b": TEXT})
     assert errors == ['b: 1 is not of type "string"']
 
@@ -188,16 +190,16 @@ def test_defaults_are_filled_in() -> None:
         {"anyOf": [NUMBER, {"type": "null"}], "default": 2},
     ],
 )
-def test_a_default_is_found_where_the_schema_leads(schema: Any) -> None:
+def test_a_default_is_found_behind_references_and_choices(schema: Any) -> None:
     definitions = {"$defs": {"x": {"type": "integer", "default": 2}}}
     assert sent({}, {"a": schema}, **definitions) == {"a": 2}
 
 
-def test_null_for_what_has_a_default_is_the_default() -> None:
+def test_null_is_replaced_by_the_default() -> None:
     assert sent({"a": None}, {"a": {"type": "integer", "default": 2}}) == {"a": 2}
 
 
-def test_defaults_are_filled_in_within_objects_that_are_there() -> None:
+def test_defaults_are_filled_in_within_nested_objects_that_are_present() -> None:
     inner = {"type": "object", "properties": {"n": {"type": "integer", "default": 1}}}
     assert sent({"a": {}}, {"a": inner, "b": inner}) == {"a": {"n": 1}}
     assert sent({"a": {"x": {}}}, {"a": {"additionalProperties": inner}}) == {"a": {"x": {"n": 1}}}
@@ -216,7 +218,7 @@ def test_a_default_that_makes_a_call_invalid_is_left_out(schema: Any) -> None:
     assert sent({}, **schema) == {}
 
 
-def test_a_default_of_null_is_no_value() -> None:
+def test_a_default_of_null_is_not_filled_in() -> None:
     assert sent({}, {"a": {"type": ["string", "null"], "default": None}}) == {}
 
 
@@ -252,13 +254,13 @@ def test_a_default_of_null_is_no_value() -> None:
         ({"enum": ["a", 5]}, 5.0, 5),
     ],
 )
-def test_a_whole_number_is_an_integer_where_one_is_asked_for(
+def test_a_whole_number_is_sent_as_an_integer_where_the_schema_requires_one(
     schema: Any, value: Any, expected: Any
 ) -> None:
     assert json.dumps(sent({"a": value}, {"a": schema})) == json.dumps({"a": expected})
 
 
-def test_only_what_matches_a_pattern_is_let_through_beside_what_is_named() -> None:
+def test_properties_that_are_neither_named_nor_match_a_pattern_are_dropped() -> None:
     schema = {"patternProperties": {"^x-": {"type": "string"}}}
     assert sent({"a": "1", "x-b": "2", "toolCallId": "3"}, {"a": TEXT}, **schema) == {
         "a": "1",
@@ -268,17 +270,17 @@ def test_only_what_matches_a_pattern_is_let_through_beside_what_is_named() -> No
     assert errors == ['x-b: 2 is not of type "string"']
 
 
-def test_a_tool_without_arguments_gets_none() -> None:
+def test_arguments_of_a_tool_that_allows_none_are_dropped() -> None:
     assert sent({"toolCallId": "1"}, additionalProperties=False) == {}
-    assert sent({"toolCallId": "1"}) == {"toolCallId": "1"}  # which mapping has no place for
+    assert sent({"toolCallId": "1"}) == {"toolCallId": "1"}  # the mapping to a request ignores it
 
 
-def test_what_the_schema_forbids_stays_an_error() -> None:
+def test_an_additional_property_that_the_schema_forbids_is_an_error() -> None:
     _, errors = checked({"b": 1}, {"a": TEXT}, additionalProperties=False)
     assert "additional" in errors[0].lower()
 
 
-def test_a_schema_that_refers_to_itself_is_followed_no_further_than_the_value() -> None:
+def test_a_recursive_schema_is_followed_only_as_deep_as_the_value() -> None:
     node = {"properties": {"n": {"type": "integer", "default": 1}, "next": {"$ref": "#/$defs/x"}}}
     assert sent({"next": {"next": {}}}, **{"$ref": "#/$defs/x", "$defs": {"x": node}}) == {
         "n": 1,
@@ -296,7 +298,7 @@ json_values = st.recursive(
 
 
 @given(arguments=st.dictionaries(st.sampled_from("abc"), json_values))
-def test_what_is_valid_and_whole_is_sent_as_it_came(arguments: Any) -> None:
+def test_valid_arguments_are_not_changed(arguments: Any) -> None:
     properties = {"a": TEXT, "b": {"type": "array"}, "c": {}}
     result, errors = checked(arguments, properties)
     before = json.dumps(arguments)

@@ -29,7 +29,7 @@ async def test_a_failed_background_task_is_logged_by_name(
     assert len(tasks) == 0
 
 
-async def test_closing_a_task_set_ends_its_tasks_in_silence(
+async def test_closing_a_task_set_cancels_its_tasks_without_logging(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     tasks = TaskSet()

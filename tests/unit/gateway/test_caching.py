@@ -1,4 +1,4 @@
-"""Answers that are given again, by whom, and for how long."""
+"""The cache of results: for which calls, for which clients, and for how long."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SHARED = CachePolicy(ttl_seconds=60, shared=True)
 
 @dataclass
 class Backend(WithoutJobs):
-    """An executor whose answers say how often it was asked, and of what."""
+    """An executor whose results contain the number of calls so far, and the call."""
 
     asked: list[Any] = field(default_factory=list)
     failing: bool = False
@@ -99,7 +99,7 @@ async def call(
 
 
 @pytest.mark.looptime
-async def test_an_answer_is_given_again_until_its_time_is_over() -> None:
+async def test_a_result_is_cached_until_its_ttl_is_over() -> None:
     inner = Backend()
     cache, entry = executor(inner), kept_tool()
 
@@ -112,7 +112,7 @@ async def test_an_answer_is_given_again_until_its_time_is_over() -> None:
 
 
 @pytest.mark.looptime
-async def test_what_has_no_cache_is_asked_each_time() -> None:
+async def test_a_tool_without_a_cache_policy_is_called_each_time() -> None:
     inner = Backend()
     cache, entry = executor(inner), kept_tool(None)
 
@@ -120,7 +120,7 @@ async def test_what_has_no_cache_is_asked_each_time() -> None:
 
 
 @pytest.mark.looptime
-async def test_other_arguments_tools_and_catalog_entries_have_other_answers() -> None:
+async def test_arguments_tools_and_catalog_entries_are_part_of_the_cache_key() -> None:
     cache = executor(Backend())
     entries = [kept_tool(), kept_tool(description="New."), tool("seek", cache=MINUTE)]
 
@@ -130,7 +130,7 @@ async def test_other_arguments_tools_and_catalog_entries_have_other_answers() ->
 
 
 @pytest.mark.looptime
-async def test_what_a_tool_forwards_of_a_request_is_part_of_the_question() -> None:
+async def test_forwarded_headers_are_part_of_the_cache_key() -> None:
     cache = executor(Backend())
     entry = kept_tool(SHARED, to=backend("/", forward_headers=("Accept-Language",)))
 
@@ -145,7 +145,7 @@ async def test_what_a_tool_forwards_of_a_request_is_part_of_the_question() -> No
 
 
 @pytest.mark.looptime
-async def test_a_shared_answer_is_for_everybody_and_another_for_its_client_alone() -> None:
+async def test_only_shared_results_are_returned_to_other_clients() -> None:
     cache = executor(Backend())
     private, shared = kept_tool(MINUTE), kept_tool(SHARED)
 
@@ -164,7 +164,7 @@ async def test_a_shared_answer_is_for_everybody_and_another_for_its_client_alone
         max_size=20,
     )
 )
-def test_nobody_is_ever_given_what_another_asked(
+def test_no_client_ever_gets_the_result_of_another_call(
     calls: list[tuple[str, dict[str, Any], dict[str, str]]],
 ) -> None:
     async def run() -> None:
@@ -181,7 +181,7 @@ def test_nobody_is_ever_given_what_another_asked(
 
 
 @pytest.mark.looptime
-async def test_errors_are_not_kept() -> None:
+async def test_errors_are_not_cached() -> None:
     inner = Backend(failing=True)
     cache, entry = executor(inner), kept_tool()
     await call(cache, entry)
@@ -199,7 +199,7 @@ async def test_errors_are_not_kept() -> None:
 
 
 @pytest.mark.looptime
-async def test_a_call_that_brings_input_is_never_answered_from_memory() -> None:
+async def test_a_call_with_input_bypasses_the_cache() -> None:
     inner = Backend()
     cache, entry = executor(inner), kept_tool()
     await call(cache, entry)
@@ -210,7 +210,7 @@ async def test_a_call_that_brings_input_is_never_answered_from_memory() -> None:
 
 
 @pytest.mark.looptime
-async def test_a_stale_answer_is_good_again_when_the_backend_says_so() -> None:
+async def test_a_stale_result_is_reused_if_the_backend_reports_no_change() -> None:
     inner = Backend(etag='"1"')
     cache, entry = executor(inner), kept_tool()
     first = await call(cache, entry)
@@ -227,13 +227,13 @@ async def test_a_stale_answer_is_good_again_when_the_backend_says_so() -> None:
 
 
 @pytest.mark.looptime
-async def test_equal_calls_at_a_time_are_one() -> None:
+async def test_concurrent_equal_calls_share_one_request() -> None:
     inner = Backend()
     inner.gate.clear()
     cache, entry = executor(inner), kept_tool()
     waiting = [asyncio.create_task(call(cache, entry)) for _ in range(5)]
     await asyncio.sleep(1)
-    waiting[0].cancel()  # whose call it was
+    waiting[0].cancel()  # the one that started the call
     await asyncio.sleep(1)
 
     inner.gate.set()
@@ -244,7 +244,7 @@ async def test_equal_calls_at_a_time_are_one() -> None:
 
 
 @pytest.mark.looptime
-async def test_a_call_that_nobody_waits_for_any_more_is_cancelled() -> None:
+async def test_a_shared_call_is_cancelled_once_all_its_clients_have_gone() -> None:
     inner = Backend()
     inner.gate.clear()
     cache, entry = executor(inner), kept_tool()
@@ -261,7 +261,7 @@ async def test_a_call_that_nobody_waits_for_any_more_is_cancelled() -> None:
 
 
 @pytest.mark.looptime
-async def test_a_client_learns_for_how_long_content_is_good() -> None:
+async def test_contents_have_the_remaining_ttl_and_the_cache_scope() -> None:
     cache = executor(Backend())
     entry = resource("r", uri="a:b", backend=backend("/"), cache=SHARED)
 
@@ -287,7 +287,7 @@ def kept(size: int, owner: str = "ann") -> Kept:
     return Kept("x", 0.0, Validators(), size, owner)
 
 
-def test_what_was_used_longest_ago_makes_room() -> None:
+def test_the_least_recently_used_result_is_evicted() -> None:
     store = Store(10 * ENTRY_BYTES)
     for n, owner in enumerate(["ann", "bob", "eve", "joe", "ida"]):
         store.put(str(n), kept(2 * ENTRY_BYTES, owner))
@@ -300,7 +300,7 @@ def test_what_was_used_longest_ago_makes_room() -> None:
     assert store.size == 10 * ENTRY_BYTES
 
 
-def test_a_client_that_asks_much_makes_room_of_its_own() -> None:
+def test_a_client_over_its_share_evicts_its_own_results() -> None:
     store = Store(10 * ENTRY_BYTES)
     store.put("bob", kept(ENTRY_BYTES, "bob"))
     for n in range(20):
@@ -311,7 +311,7 @@ def test_a_client_that_asks_much_makes_room_of_its_own() -> None:
     assert store.size == 6 * ENTRY_BYTES
 
 
-def test_an_answer_that_is_too_large_is_not_kept_nor_the_old_one() -> None:
+def test_a_result_that_is_too_large_removes_the_old_one_and_is_not_cached() -> None:
     store = Store(10 * ENTRY_BYTES)
     store.put("a", kept(ENTRY_BYTES))
     store.put("a", kept(6 * ENTRY_BYTES))

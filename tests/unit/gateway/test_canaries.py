@@ -1,4 +1,4 @@
-"""No secret, token, header or argument gets out: all error paths of a whole gateway, at debug."""
+"""No error path of a whole gateway leaks a secret, token, header or argument, at debug level."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from support.mcp_http import legacy, modern
 from support.waiting import eventually, hang_guard
 
 CANARY = "canary"
-"""What every one of them holds: none is in the words of the product."""
+"""The word that every canary value contains, and that no text of the product contains."""
 
 AT_ONCE = 12
-"""Calls under way at a time, fewer than a server takes."""
+"""Calls in progress at a time, below the concurrency limit of the server."""
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ async def send(birds: Aviary, body: bytes, headers: dict[str, str], verb: str = 
 
 
 async def check(birds: Aviary, *answers: str) -> None:
-    """Look for canaries where there may be none; what a client has sent, it may see again."""
+    """Check that no canary is in logs or metrics, and no secret in a response."""
     for answer in answers:
         for name, value in birds.secrets.items():
             assert value not in answer, f"the {name} is in an answer: {answer[:500]}"
@@ -77,7 +77,7 @@ async def check(birds: Aviary, *answers: str) -> None:
     assert CANARY not in await birds.managed()
 
 
-async def test_no_way_in_which_a_call_fails_lets_a_canary_out(keyed: Aviary) -> None:
+async def test_calls_that_fail_leak_no_canary(keyed: Aviary) -> None:
     limit = asyncio.Semaphore(AT_ONCE)
     arguments = {"q": ARGUMENT, "h": ARGUMENT, "n": f"{ARGUMENT} & more"}
 
@@ -90,12 +90,14 @@ async def test_no_way_in_which_a_call_fails_lets_a_canary_out(keyed: Aviary) -> 
     assert {answer.partition("\n")[0] for answer in answers} == {"200"}
     failed = [answer for answer in answers if '"isError":true' in answer]
     assert len(failed) >= 130
-    assert len([answer for answer in answers if ARGUMENT in answer]) >= 40  # they are told back
+    assert (
+        len([answer for answer in answers if ARGUMENT in answer]) >= 40
+    )  # the client gets them back
     assert keyed.logs().count("A call to a backend failed") >= 2 * 80
     await check(keyed, *answers)
 
 
-async def test_no_way_in_which_reading_fails_lets_a_canary_out(keyed: Aviary) -> None:
+async def test_reads_of_resources_that_fail_leak_no_canary(keyed: Aviary) -> None:
     uris = [each.uri or each.uri_template.replace("{q}", ARGUMENT) for each in resources()]
     headers = {"x_api_key": CLIENT_KEY, "x_forwarded": FORWARDED}
 
@@ -108,7 +110,7 @@ async def test_no_way_in_which_reading_fails_lets_a_canary_out(keyed: Aviary) ->
     await check(keyed, *answers)
 
 
-async def test_a_call_that_is_cancelled_lets_no_canary_out(keyed: Aviary) -> None:
+async def test_a_cancelled_call_leaks_no_canary(keyed: Aviary) -> None:
     async def in_flight() -> bool:
         return "mcp_requests_in_flight 1.0" in await keyed.managed()
 
@@ -136,7 +138,7 @@ BAD_ARGUMENTS: list[Any] = [
 ]
 
 
-async def test_arguments_that_are_refused_are_told_to_their_client_alone(keyed: Aviary) -> None:
+async def test_refused_arguments_are_returned_only_to_their_client(keyed: Aviary) -> None:
     answers = [
         await call(keyed, name, arguments)
         for name in ("schema", "path", "bearer.echo", f"{ARGUMENT}-unknown")
@@ -149,29 +151,29 @@ CREDENTIALS = {
     "no key": {},
     "a wrong key": {"x-api-key": UNTRUSTED},
     "a key in the wrong header": {"authorization": f"Bearer {CLIENT_KEY}"},
-    "a basic login": {"authorization": f"Basic {UNTRUSTED}"},
-    "an endless key": {"x-api-key": UNTRUSTED * 400},
-    "a foreign origin": {"origin": f"https://{UNTRUSTED}.example", "x-api-key": CLIENT_KEY},
-    "another type": {"content-type": f"text/{UNTRUSTED}", "x-api-key": CLIENT_KEY},
-    "a coding": {"content-encoding": UNTRUSTED, "x-api-key": CLIENT_KEY},
+    "basic authentication": {"authorization": f"Basic {UNTRUSTED}"},
+    "a very long key": {"x-api-key": UNTRUSTED * 400},
+    "another origin": {"origin": f"https://{UNTRUSTED}.example", "x-api-key": CLIENT_KEY},
+    "another content type": {"content-type": f"text/{UNTRUSTED}", "x-api-key": CLIENT_KEY},
+    "a content encoding": {"content-encoding": UNTRUSTED, "x-api-key": CLIENT_KEY},
     "another version": {"mcp-protocol-version": UNTRUSTED, "x-api-key": CLIENT_KEY},
     "another method": {"mcp-method": UNTRUSTED, "x-api-key": CLIENT_KEY},
-    "an accept": {"accept": UNTRUSTED, "x-api-key": CLIENT_KEY},
+    "an accept header": {"accept": UNTRUSTED, "x-api-key": CLIENT_KEY},
     "a session": {"mcp-session-id": UNTRUSTED, "x-api-key": CLIENT_KEY},
-    "an expectation": {"expect": UNTRUSTED, "x-api-key": CLIENT_KEY},
+    "an expect header": {"expect": UNTRUSTED, "x-api-key": CLIENT_KEY},
 }
 BODIES = {
-    "no JSON": f'{{"{UNTRUSTED}'.encode(),
-    "no object": f'"{UNTRUSTED}"'.encode(),
+    "not JSON": f'{{"{UNTRUSTED}'.encode(),
+    "not an object": f'"{UNTRUSTED}"'.encode(),
     "no method": f'{{"jsonrpc":"2.0","id":1,"x":"{UNTRUSTED}"}}'.encode(),
-    "no UTF-8": b"\xff" + UNTRUSTED.encode(),
+    "not UTF-8": b"\xff" + UNTRUSTED.encode(),
     "too many values": b"[" + b"1," * 21_000 + f'"{UNTRUSTED}"]'.encode(),
     "too large": f'"{UNTRUSTED * 300_000}"'.encode(),
 }
 
 
 @pytest.mark.parametrize("name", CREDENTIALS)
-async def test_requests_that_are_refused_let_no_canary_out(keyed: Aviary, name: str) -> None:
+async def test_refused_requests_leak_no_canary(keyed: Aviary, name: str) -> None:
     listed = modern("tools/list")
     session = legacy("tools/list", {"cursor": UNTRUSTED})
     answers = [
@@ -184,7 +186,7 @@ async def test_requests_that_are_refused_let_no_canary_out(keyed: Aviary, name: 
 
 
 @pytest.mark.parametrize("name", BODIES)
-async def test_bodies_that_are_refused_let_no_canary_out(keyed: Aviary, name: str) -> None:
+async def test_refused_bodies_leak_no_canary(keyed: Aviary, name: str) -> None:
     headers = {**modern("tools/list").headers, "x-api-key": CLIENT_KEY}
     await check(keyed, await send(keyed, BODIES[name], headers))
 
@@ -200,7 +202,7 @@ METHODS: list[tuple[str, Any]] = [
 ]
 
 
-async def test_requests_about_what_there_is_not_let_no_canary_out(keyed: Aviary) -> None:
+async def test_requests_for_unknown_entries_leak_no_canary(keyed: Aviary) -> None:
     key = {"x_api_key": CLIENT_KEY, "last_event_id": UNTRUSTED}
     answers = [
         await send(keyed, request.body, dict(request.headers))
@@ -213,7 +215,7 @@ async def test_requests_about_what_there_is_not_let_no_canary_out(keyed: Aviary)
 HEADS = {
     "a path": b"GET /canary HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "a query": b"GET /mcp?token=canary HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    "a name in a URL": b"GET http://user:canary@localhost/mcp HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a user in a URL": b"GET http://user:canary@localhost/mcp HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "a host": b"GET /mcp HTTP/1.1\r\nHost: canary\r\n\r\n",
     "a method": b"CANARY-canary /mcp HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "a version": b"GET /mcp HTTP/canary\r\n\r\n",
@@ -228,7 +230,7 @@ HEADS = {
 
 
 @pytest.mark.parametrize("name", HEADS)
-async def test_heads_that_make_no_sense_let_no_canary_out(keyed: Aviary, name: str) -> None:
+async def test_invalid_request_lines_and_headers_leak_no_canary(keyed: Aviary, name: str) -> None:
     port = int(keyed.url.rpartition(":")[2].partition("/")[0])
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(HEADS[name])
@@ -244,22 +246,22 @@ def tokens() -> dict[str, str]:
     head, payload, signature = good.split(".")
     return {
         "expired": token(exp=1, jti=UNTRUSTED),
-        "foreign": token(rsa_key("mine"), sub=UNTRUSTED),
-        "for others": token(aud=f"https://{UNTRUSTED}"),
+        "signed by another key": token(rsa_key("mine"), sub=UNTRUSTED),
+        "for another audience": token(aud=f"https://{UNTRUSTED}"),
         "from another issuer": token(iss=f"https://{UNTRUSTED}"),
-        "without a name": token(sub="", jti=UNTRUSTED),
+        "without a subject": token(sub="", jti=UNTRUSTED),
         "of another type": token(headers={"typ": UNTRUSTED}),
-        "critical": token(headers={"crit": [UNTRUSTED], UNTRUSTED: 1}),
-        "by an unknown key": token(kid=UNTRUSTED),
+        "with a critical header": token(headers={"crit": [UNTRUSTED], UNTRUSTED: 1}),
+        "with an unknown key ID": token(kid=UNTRUSTED),
         "broken": f"{head}.{payload}.{UNTRUSTED}",
-        "no token": UNTRUSTED,
-        "a claim": f"{head}.{encoded({**CLAIMS, 'x': UNTRUSTED})}.{signature}",
+        "not a token": UNTRUSTED,
+        "with a changed claim": f"{head}.{encoded({**CLAIMS, 'x': UNTRUSTED})}.{signature}",
         "without scope": token(scope=UNTRUSTED),
     }
 
 
 @pytest.mark.parametrize("name", tokens())
-async def test_tokens_that_are_refused_are_quoted_nowhere(tmp_path: Path, name: str) -> None:
+async def test_refused_tokens_are_neither_returned_nor_logged(tmp_path: Path, name: str) -> None:
     shown = tokens()[name]
     auth = by_token(required_scopes=("mcp:use",))
     async with aviary(tmp_path, auth=auth, audit="All") as birds:
@@ -272,7 +274,7 @@ async def test_tokens_that_are_refused_are_quoted_nowhere(tmp_path: Path, name: 
         await check(birds, answer)
 
 
-async def test_a_token_that_is_accepted_is_quoted_nowhere(tmp_path: Path) -> None:
+async def test_an_accepted_token_is_neither_returned_nor_logged(tmp_path: Path) -> None:
     good = token(jti=UNTRUSTED)
     async with aviary(tmp_path, auth=by_token(), audit="All") as birds:
         answer = await call(birds, "bearer.echo", {"q": ARGUMENT}, authorization=f"Bearer {good}")

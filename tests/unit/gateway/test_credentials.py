@@ -1,4 +1,4 @@
-"""What a call authenticates with, and that none of it comes back."""
+"""The credentials that a call sends to its backend, and that results do not contain them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def query_of(upstream: FakeUpstream) -> list[tuple[str, str]]:
         ({"type": "Cookie", "name": "sid"}, "Cookie", f"sid={CANARY.decode()}"),
     ],
 )
-async def test_a_token_is_sent_where_and_as_the_author_says(
+async def test_a_token_is_sent_in_the_declared_place_and_format(
     credentials: Any, header: str, value: str
 ) -> None:
     upstream = echo()
@@ -75,7 +75,7 @@ async def test_a_token_in_the_query_is_encoded_and_comes_last() -> None:
 
 
 @pytest.mark.parametrize("encoded", [b"a&b=c d/secret", b"a%26b%3Dc%20d%2Fsecret"])
-async def test_a_token_of_the_query_does_not_come_back(encoded: bytes) -> None:
+async def test_a_token_of_the_query_is_redacted_in_the_result(encoded: bytes) -> None:
     upstream = FakeUpstream(Answer(404, "text/plain", b"no page /w?appid=" + encoded))
     to = backend(credentials=Credentials(type="Query", name="appid", secret=KEY))
     result = await call(upstream, to, FakeSecrets({"token": SPECIAL}))
@@ -84,7 +84,7 @@ async def test_a_token_of_the_query_does_not_come_back(encoded: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", ["appid", "APPID", "appid[x]"])
-async def test_no_argument_takes_the_place_of_a_token_in_the_query(name: str) -> None:
+async def test_an_argument_cannot_replace_a_token_in_the_query(name: str) -> None:
     upstream = echo()
     to = backend(
         "/", argument("q"), credentials=Credentials(type="Query", name="appid", secret=KEY)
@@ -93,7 +93,7 @@ async def test_no_argument_takes_the_place_of_a_token_in_the_query(name: str) ->
     assert not upstream.sent
 
 
-async def test_the_cookie_of_the_author_wins_over_those_of_client_and_arguments() -> None:
+async def test_the_declared_cookie_replaces_cookies_of_the_client_and_refuses_arguments() -> None:
     credentials = Credentials(type="Cookie", name="sid", secret=KEY)
     upstream = echo()
     await call(upstream, backend(credentials=credentials, forward_headers=("cookie",)))
@@ -107,7 +107,7 @@ async def test_the_cookie_of_the_author_wins_over_those_of_client_and_arguments(
 
 
 class OAuthBackend:
-    """A backend that takes one token, and the token endpoint that gives the next one."""
+    """A backend that accepts one token, and a token endpoint that returns a new one each time."""
 
     def __init__(self, valid: str) -> None:
         self.valid = valid
@@ -135,7 +135,7 @@ def oauth() -> Backend:
 SECRETS = {"token": CANARY, "user": b"shop"}
 
 
-async def test_an_access_token_is_fetched_and_does_not_come_back() -> None:
+async def test_an_access_token_is_fetched_and_redacted_in_the_result() -> None:
     upstream = OAuthBackend("secret-token-1")
     result = await call(upstream, oauth(), FakeSecrets(SECRETS))
     assert not result.is_error
@@ -143,14 +143,14 @@ async def test_an_access_token_is_fetched_and_does_not_come_back() -> None:
     assert [request.target for request in upstream.sent] == ["/token", "/"]
 
 
-async def test_a_call_whose_token_is_refused_is_made_once_more_with_a_new_one() -> None:
+async def test_a_call_whose_token_is_refused_is_retried_once_with_a_new_one() -> None:
     upstream = OAuthBackend("secret-token-2")
     result = await call(upstream, oauth(), FakeSecrets(SECRETS))
     assert not result.is_error
     assert [request.target for request in upstream.sent] == ["/token", "/", "/token", "/"]
 
 
-async def test_a_call_that_asks_for_changes_alone_asks_so_with_a_new_token_too() -> None:
+async def test_a_conditional_call_stays_conditional_when_it_is_retried_with_a_new_token() -> None:
     upstream, called = OAuthBackend("secret-token-2"), tool(to=oauth())
     current = Current()
     current.swap(Table(catalog(called), "d"))
@@ -160,7 +160,7 @@ async def test_a_call_that_asks_for_changes_alone_asks_so_with_a_new_token_too()
     assert [headers["If-None-Match"] for headers in asked] == ['"v1"', '"v1"']
 
 
-async def test_a_call_whose_new_token_is_refused_too_is_over() -> None:
+async def test_a_call_whose_new_token_is_refused_too_fails() -> None:
     upstream = OAuthBackend("other")
     secrets = FakeSecrets(SECRETS)
     assert (await call(upstream, oauth(), secrets)).is_error
@@ -168,7 +168,7 @@ async def test_a_call_whose_new_token_is_refused_too_is_over() -> None:
     assert {key.key for key in secrets.distrusted} == {"token", "user"}
 
 
-async def test_a_tool_with_a_field_of_a_later_release_is_not_served_by_halves() -> None:
+async def test_a_tool_with_a_field_of_a_later_release_is_rejected() -> None:
     later = Backend.model_validate({"host": "a.b.svc", "port": 80, "sign": {"key": "x"}})
     nested = backend(headers=[{"name": "X", "value": "a", "encoding": "base64"}])
     table = Table(catalog(tool("a", later), tool("b", nested), tool("c")), "d")

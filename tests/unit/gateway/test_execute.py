@@ -47,7 +47,7 @@ async def call(
     return await completed(under_test.call_tool(called, arguments, Call(**kw)))
 
 
-async def test_a_call_maps_arguments_and_answer() -> None:
+async def test_a_call_maps_its_arguments_and_the_response() -> None:
     upstream = FakeUpstream(ok(b'{"n":1}', "application/json"))
     result = await call(upstream, backend("/o/{id}", argument("id", "path")), arguments={"id": "7"})
     assert result.structured == {"n": 1}
@@ -57,7 +57,7 @@ async def test_a_call_maps_arguments_and_answer() -> None:
     assert limit == 10 * 1024 * 1024
 
 
-async def test_arguments_that_make_no_request_are_an_error_result() -> None:
+async def test_arguments_that_cannot_be_mapped_return_an_error_result() -> None:
     upstream = FakeUpstream(ok())
     result = await call(
         upstream, backend("/o/{id}", argument("id", "path")), arguments={"id": ".."}
@@ -67,14 +67,14 @@ async def test_arguments_that_make_no_request_are_an_error_result() -> None:
     assert not upstream.sent
 
 
-async def test_the_tools_limits_go_before_the_servers() -> None:
+async def test_the_response_limit_of_the_tool_overrides_that_of_the_server() -> None:
     upstream = FakeUpstream(ok())
     await call(upstream, backend(max_response_bytes=7))
     assert upstream.sent[0][2] == 7
 
 
 @pytest.mark.looptime
-async def test_the_tools_timeout_ends_a_call() -> None:
+async def test_a_call_ends_after_the_timeout_of_its_tool() -> None:
     upstream = FakeUpstream()
     loop = asyncio.get_running_loop()
     result = await call(upstream, backend(timeout_seconds=3))
@@ -85,7 +85,7 @@ async def test_the_tools_timeout_ends_a_call() -> None:
 
 
 @pytest.mark.looptime
-async def test_the_servers_timeout_holds_where_the_tool_has_none() -> None:
+async def test_a_call_ends_after_the_timeout_of_the_server_if_its_tool_has_none() -> None:
     upstream, called = FakeUpstream(), tool()
     loop = asyncio.get_running_loop()
     under_test = executor(upstream, called, request_timeout_seconds=9)
@@ -94,7 +94,7 @@ async def test_the_servers_timeout_holds_where_the_tool_has_none() -> None:
 
 
 @pytest.mark.looptime
-async def test_an_earlier_deadline_of_the_client_wins() -> None:
+async def test_a_call_ends_at_an_earlier_deadline_of_the_client() -> None:
     loop = asyncio.get_running_loop()
     result = await call(FakeUpstream(), backend(timeout_seconds=30), deadline=loop.time() + 1)
     assert result.is_error
@@ -110,7 +110,7 @@ async def test_an_earlier_deadline_of_the_client_wins() -> None:
         ("/gigabyte", 600, "backend_error"),
     ],
 )
-async def test_a_failed_call_says_whose_part_it_is_and_logs_one_line(
+async def test_a_failed_call_has_a_cause_and_logs_one_line(
     path: str, seconds: float, cause: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "mcp_operator.gateway.execute")
@@ -132,7 +132,7 @@ async def test_a_failed_call_says_whose_part_it_is_and_logs_one_line(
 @pytest.mark.parametrize(
     ("status", "cause"), [(404, "client_error"), (429, "client_error"), (503, "backend_error")]
 )
-async def test_an_error_status_says_whose_part_it_is_and_logs_one_line(
+async def test_a_call_with_an_error_status_has_a_cause_and_logs_one_line(
     status: int, cause: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "mcp_operator.gateway.execute")
@@ -142,7 +142,7 @@ async def test_an_error_status_says_whose_part_it_is_and_logs_one_line(
     assert (vars(line)["status"], vars(line)["outcome"]) == (status, cause)
 
 
-async def test_a_client_that_leaves_cancels_the_call_to_the_backend() -> None:
+async def test_a_client_that_disconnects_cancels_the_call_to_the_backend() -> None:
     async with (
         hostile_backend() as hostile,
         HttpUpstream({"demo/orders:80": hostile.address}, user_agent="t") as upstream,
@@ -168,7 +168,7 @@ async def test_a_client_that_leaves_cancels_the_call_to_the_backend() -> None:
         ("/gzip", 600, "cannot be decompressed"),
     ],
 )
-async def test_a_hostile_backend_is_an_error_that_says_what_it_did(
+async def test_a_call_to_a_hostile_backend_fails_with_what_it_did(
     path: str, seconds: float, sentence: str
 ) -> None:
     async with (
@@ -183,7 +183,7 @@ async def test_a_hostile_backend_is_an_error_that_says_what_it_did(
 
 
 @pytest.mark.looptime
-async def test_a_hung_backend_leaves_the_others_alone() -> None:
+async def test_a_backend_that_does_not_respond_does_not_block_calls_to_others() -> None:
     upstream = FakeUpstream(ok(), hung=frozenset({"hung.demo.svc"}))
     hung, fine = tool("hung", to=backend(host="hung.demo.svc")), tool("fine")
     under_test = executor(upstream, hung, fine, max_concurrent_requests=8)
@@ -217,7 +217,7 @@ async def test_a_hung_backend_leaves_the_others_alone() -> None:
         (Credentials(type="Header", name="X-Key", secret=KEY), "X-Key", "canary-8c1f3a-secret"),
     ],
 )
-async def test_credentials_come_from_the_secret(
+async def test_credentials_are_read_from_the_secret(
     credentials: Credentials, header: str, value: str
 ) -> None:
     upstream = FakeUpstream(ok())
@@ -226,7 +226,7 @@ async def test_credentials_come_from_the_secret(
     assert upstream.headers[header] == value
 
 
-async def test_nothing_of_the_client_is_passed_on_unless_named() -> None:
+async def test_only_declared_headers_of_the_client_are_forwarded() -> None:
     upstream = FakeUpstream(ok())
     sent = {
         "authorization": "Bearer client",
@@ -245,7 +245,7 @@ async def test_nothing_of_the_client_is_passed_on_unless_named() -> None:
     assert upstream.headers["Authorization"] == "Bearer client"
 
 
-async def test_what_the_author_fixed_wins_over_client_and_arguments() -> None:
+async def test_declared_headers_override_those_of_the_client_and_of_arguments() -> None:
     upstream = FakeUpstream(ok())
     to = backend(
         "/",
@@ -286,7 +286,7 @@ PARENT = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
         ({"traceparent": f"00-{'A' * 32}-{'b' * 16}-01"}, {}),
     ],
 )
-async def test_only_a_proper_trace_context_is_handed_on(
+async def test_only_a_valid_trace_context_is_forwarded(
     trace: dict[str, str], sent: dict[str, str]
 ) -> None:
     upstream = FakeUpstream(ok())
@@ -294,7 +294,7 @@ async def test_only_a_proper_trace_context_is_handed_on(
     assert upstream.headers == {"Accept": upstream.headers["Accept"]} | sent
 
 
-async def test_tls_follows_the_backend() -> None:
+async def test_the_tls_settings_are_those_of_the_backend() -> None:
     upstream = FakeUpstream(ok())
     to = backend(scheme="https", ca=KEY, server_name="x.y", insecure_skip_verify=True)
     await call(upstream, to)
@@ -302,7 +302,7 @@ async def test_tls_follows_the_backend() -> None:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_refused_credentials_are_read_again(status: int) -> None:
+async def test_credentials_that_the_backend_refuses_are_read_again(status: int) -> None:
     secrets = FakeSecrets()
     to = backend(credentials=Credentials(type="Bearer", secret=KEY))
     result = await call(FakeUpstream(ok(status=status)), to, secrets)
@@ -324,7 +324,7 @@ FAILURES: dict[str, Callable[[], Reply]] = {
 @pytest.mark.looptime
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("kind", ["Bearer", "Basic", "Header"])
-async def test_no_answer_and_no_log_holds_a_credential(
+async def test_no_result_and_no_log_contains_a_credential(
     failure: str, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     credentials = Credentials.model_validate({"type": kind, "secret": KEY})
@@ -337,7 +337,7 @@ async def test_no_answer_and_no_log_holds_a_credential(
 
 
 @pytest.mark.parametrize("value", [CANARY + b"\r\nX-Evil: 1", b"\xff" + CANARY, CANARY + b"\x00"])
-async def test_a_secret_that_fits_no_header_is_not_quoted(
+async def test_a_secret_that_is_not_valid_in_a_header_is_neither_sent_nor_quoted(
     value: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     upstream = FakeUpstream(ok())
@@ -349,7 +349,7 @@ async def test_a_secret_that_fits_no_header_is_not_quoted(
     assert not upstream.sent
 
 
-async def test_a_missing_secret_is_named_in_the_log_alone(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_missing_secret_is_named_only_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     to = backend(credentials=Credentials(type="Bearer", secret=KEY))
     with caplog.at_level(logging.INFO):
         result = await call(FakeUpstream(ok()), to, FakeSecrets({}))
@@ -360,7 +360,7 @@ async def test_a_missing_secret_is_named_in_the_log_alone(caplog: pytest.LogCapt
     assert vars(record)["backend"] == "orders.demo.svc:80"
 
 
-async def test_the_address_that_was_tried_is_logged_and_not_told_to_clients(
+async def test_the_address_of_an_unreachable_backend_is_logged_and_not_returned(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     upstream = FakeUpstream(UpstreamError("connect", "It refuses.", "10.0.0.7:80"))
@@ -371,7 +371,7 @@ async def test_the_address_that_was_tried_is_logged_and_not_told_to_clients(
     assert vars(record)["address"] == "10.0.0.7:80"
 
 
-async def test_a_gateway_of_ones_own_machine_tells_the_address_that_was_tried() -> None:
+async def test_a_local_gateway_returns_the_address_of_an_unreachable_backend() -> None:
     upstream = FakeUpstream(UpstreamError("connect", "It refuses.", "127.0.0.1:9000"))
     called = tool()
     current = Current()
@@ -381,7 +381,7 @@ async def test_a_gateway_of_ones_own_machine_tells_the_address_that_was_tried() 
     assert text_of(result) == "It refuses; 127.0.0.1:9000 was tried."
 
 
-async def test_an_output_schema_is_held_to() -> None:
+async def test_a_response_that_violates_the_output_schema_is_an_error() -> None:
     called = tool(output_schema={"type": "object", "required": ["n"]})
     under_test = executor(FakeUpstream(ok(b"{}", "application/json")), called)
     result = await completed(under_test.call_tool(called, {}, Call()))

@@ -1,4 +1,4 @@
-"""What the executor does with an answer before it becomes a result."""
+"""How the executor processes a response before it becomes a result."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def executor(upstream: FakeUpstream, called: ToolEntry) -> HttpExecutor:
         (Answer(200, "application/json", b"{}"), {"error_when": "false"}, True),
     ],
 )
-async def test_what_may_take_long_is_not_done_on_the_event_loop(
+async def test_slow_mappings_of_responses_run_off_the_event_loop(
     reply: Answer, response: dict[str, Any], aside: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads = []
@@ -80,7 +80,7 @@ async def test_a_large_resource_is_encoded_off_the_event_loop() -> None:
     )
 
 
-async def test_redirects_are_followed_five_times_and_then_named() -> None:
+async def test_at_most_five_redirects_are_followed() -> None:
     moved = Answer(307, "", b"", (("location", "/items/"),))
     upstream, called = FakeUpstream(moved), tool(to=backend("/items"))
     result = await completed(executor(upstream, called).call_tool(called, {}, Call()))
@@ -93,7 +93,9 @@ async def test_redirects_are_followed_five_times_and_then_named() -> None:
     assert "a redirect to /items/, which is not followed" in result.content[0]["text"]
 
 
-async def test_an_answer_that_breaks_its_schema_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_response_that_violates_the_output_schema_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     called = tool(output_schema={"type": "object", "required": ["name"]})
     upstream = FakeUpstream(Answer(201, "application/json", b"{}"))
     result = await completed(executor(upstream, called).call_tool(called, {}, Call()))
@@ -101,7 +103,7 @@ async def test_an_answer_that_breaks_its_schema_is_logged(caplog: pytest.LogCapt
     assert "An answer does not match the outputSchema of its tool" in caplog.text
 
 
-async def test_a_resource_is_read_as_its_author_says() -> None:
+async def test_a_resource_is_read_with_the_declared_type_and_error_statuses() -> None:
     body = b'{"a":"\xdf"}'
     upstream = FakeUpstream(Answer(200, "application/octet-stream", body))
     entry = resource(
@@ -116,7 +118,7 @@ async def test_a_resource_is_read_as_its_author_says() -> None:
     )
 
 
-async def test_a_part_of_a_resource_is_not_picked_on_the_event_loop(
+async def test_a_part_of_a_resource_is_selected_off_the_event_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     threads = []
@@ -133,7 +135,7 @@ async def test_a_part_of_a_resource_is_not_picked_on_the_event_loop(
     assert [thread is threading.main_thread() for thread in threads] == [True, False]
 
 
-async def test_a_resource_follows_no_redirect_where_its_author_wants_none() -> None:
+async def test_a_resource_follows_no_redirects_if_it_declares_never() -> None:
     upstream = FakeUpstream(Answer(307, "", b"", (("location", "/items/"),)))
     entry = resource(
         uri="docs://a", backend=backend(), response=ResponseMapping(follow_redirects="Never")
@@ -143,7 +145,7 @@ async def test_a_resource_follows_no_redirect_where_its_author_wants_none() -> N
     assert len(upstream.sent) == 1
 
 
-async def test_several_values_of_a_variable_are_written_in_the_parameters_style() -> None:
+async def test_several_values_of_a_variable_are_written_in_the_declared_style() -> None:
     upstream = FakeUpstream(Answer(200, "text/plain", b"x"))
     entry = resource(
         uri_template="docs://all{?tag*}",

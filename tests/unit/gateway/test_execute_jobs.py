@@ -1,4 +1,4 @@
-"""What a backend accepts with 202 and goes on with: asked after, waited for, given up."""
+"""Jobs, which a backend accepts with 202: polling, waiting for the result, and dropping."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TAKES = Call(takes_jobs=True)
 
 
 class Scripted:  # an `Upstream`
-    """Answers one request after the other."""
+    """Sends one scripted reply for each request."""
 
     def __init__(self, *replies: Answer | Exception) -> None:
         self.replies = list(replies)
@@ -79,7 +79,7 @@ def text_of(result: ToolResult) -> str:
     return str(result.content[0]["text"])
 
 
-async def test_what_the_backend_accepts_is_a_job() -> None:
+async def test_a_202_with_a_location_starts_a_job() -> None:
     assert await call(Scripted(accepted())) == Job("/jobs/7", 5.0)
 
 
@@ -92,7 +92,9 @@ async def test_what_the_backend_accepts_is_a_job() -> None:
         ("/j\u00fc", "/j%C3%BC"),
     ],
 )
-async def test_a_location_may_be_written_in_all_ways(location: str, target: str) -> None:
+async def test_the_location_of_a_job_can_be_any_uri_of_the_service(
+    location: str, target: str
+) -> None:
     assert (await call(Scripted(accepted(location)))).target == target
 
 
@@ -111,7 +113,7 @@ async def test_a_location_may_be_written_in_all_ways(location: str, target: str)
         "/" + "x" * 20_000,
     ],
 )
-async def test_a_location_elsewhere_is_told_and_never_asked(location: str) -> None:
+async def test_a_location_outside_the_service_is_an_error_and_not_requested(location: str) -> None:
     upstream = Scripted(accepted(location))
     result = await call(upstream)
     assert result.is_error
@@ -119,12 +121,12 @@ async def test_a_location_elsewhere_is_told_and_never_asked(location: str) -> No
     assert upstream.asked == ["POST /reports"]
 
 
-async def test_an_acceptance_without_location_is_an_answer() -> None:
+async def test_a_202_without_a_location_returns_its_content() -> None:
     result = await call(Scripted(accepted("", b'{"queued":true}')))
     assert result.structured == {"queued": True}
 
 
-async def test_without_tasks_an_acceptance_is_an_answer() -> None:
+async def test_a_202_returns_its_location_if_the_tool_has_no_task_policy() -> None:
     result = await call(Scripted(accepted()), tool("report", backend(method="POST")))
     assert not result.is_error
     assert "Location: /jobs/7" in str(result.content)
@@ -134,7 +136,9 @@ async def test_without_tasks_an_acceptance_is_an_answer() -> None:
     ("sent", "pause"),
     [("30", 30.0), ("0", 1.0), ("999999", 3600.0), ("soon", 1.0), ("-5", 1.0)],
 )
-async def test_the_backend_says_when_to_ask_within_limits(sent: str, pause: float) -> None:
+async def test_the_poll_interval_is_the_retry_after_of_the_backend_within_limits(
+    sent: str, pause: float
+) -> None:
     assert (await call(Scripted(accepted(retry_after=sent)))).pause == pause
 
 
@@ -148,11 +152,11 @@ async def test_the_backend_says_when_to_ask_within_limits(sent: str, pause: floa
         (b'{"statusMessage":"' + b"x" * 70_000 + b'"}', ""),
     ],
 )
-async def test_the_backend_may_say_how_far_it_is(body: bytes, message: str) -> None:
+async def test_the_status_message_of_the_backend_is_read(body: bytes, message: str) -> None:
     assert (await call(Scripted(accepted(body=body)))).message == message
 
 
-async def test_a_look_asks_with_get_and_nothing_of_the_call() -> None:
+async def test_a_poll_is_a_get_without_the_body_of_the_call() -> None:
     upstream = Scripted(ok())
     result = await look(upstream)
     assert text_of(result) == "done"
@@ -161,14 +165,14 @@ async def test_a_look_asks_with_get_and_nothing_of_the_call() -> None:
     assert "Content-Type" not in dict(fields(upstream.sent[0]))
 
 
-async def test_a_look_carries_the_credentials_of_the_tool() -> None:
+async def test_a_poll_sends_the_credentials_of_the_tool() -> None:
     credentials = Credentials.model_validate({"type": "Bearer", "secret": TOKEN})
     upstream = Scripted(ok())
     await look(upstream, report(backend(credentials=credentials)))
     assert dict(fields(upstream.sent[0]))["Authorization"] == f"Bearer {CANARY.decode()}"
 
 
-async def test_credentials_in_the_query_are_there_once_and_never_kept() -> None:
+async def test_credentials_in_the_query_are_sent_once_and_not_stored() -> None:
     credentials = Credentials.model_validate({"type": "Query", "name": "key", "secret": TOKEN})
     secret = Header.model_validate({"name": "pass", "secret": TOKEN})
     called = report(backend("/reports", method="POST", credentials=credentials, query=(secret,)))
@@ -180,21 +184,21 @@ async def test_credentials_in_the_query_are_there_once_and_never_kept() -> None:
     assert upstream.sent[1].target == f"/jobs/7?a=1&pass={CANARY.decode()}&key={CANARY.decode()}"
 
 
-async def test_a_job_that_goes_on_may_have_moved() -> None:
+async def test_the_location_of_a_job_can_change_within_the_service() -> None:
     found = await look(Scripted(accepted("/other", retry_after="9")))
     assert found == Job("/other", 9.0)
     assert await look(Scripted(accepted("http://evil.example/"))) == Job("/jobs/7", 5.0)
     assert await look(Scripted(accepted(""))) == Job("/jobs/7", 5.0)
 
 
-async def test_the_result_may_be_elsewhere_on_the_service() -> None:
+async def test_a_303_from_a_job_is_followed_to_its_result() -> None:
     upstream = Scripted(ok(b"", 303, ("location", "/results/7")), ok(b"all of it"))
     assert text_of(await look(upstream)) == "all of it"
     assert upstream.asked == ["GET /jobs/7", "GET /results/7"]
 
 
 @pytest.mark.parametrize("status", [400, 404, 410, 500])
-async def test_a_job_that_failed_is_a_failed_call(status: int) -> None:
+async def test_a_job_that_failed_returns_an_error_result(status: int) -> None:
     result = await look(Scripted(ok(b"out of paper", status)))
     assert result.is_error
     assert "out of paper" in text_of(result)
@@ -210,7 +214,7 @@ async def test_a_job_that_failed_is_a_failed_call(status: int) -> None:
         (ok(b"", 504), 0),
     ],
 )
-async def test_a_backend_that_cannot_be_asked_is_no_result(
+async def test_a_backend_that_cannot_be_polled_raises_an_error_with_the_pause(
     reply: Answer | Exception, pause: float
 ) -> None:
     with pytest.raises(JobUnreachableError) as caught:
@@ -218,7 +222,7 @@ async def test_a_backend_that_cannot_be_asked_is_no_result(
     assert caught.value.pause == pause
 
 
-async def test_answers_of_the_client_are_posted_to_the_job() -> None:
+async def test_the_input_of_the_client_is_posted_to_the_job() -> None:
     upstream, called = Scripted(accepted("")), report()
     given = Call(input=ClientInput({"name": {"action": "accept"}}, "s"))
     assert await executor(upstream, called).look_at(called, Job("/jobs/7", 5.0), given) == Job(
@@ -237,7 +241,7 @@ async def test_a_call_without_tasks_waits_for_the_result() -> None:
 
 
 @pytest.mark.looptime
-async def test_who_waits_hears_how_far_it_is() -> None:
+async def test_a_client_that_waits_for_a_job_gets_its_progress() -> None:
     heard = Heard()
     said = accepted(body=b'{"statusMessage":"Half done"}')
     await call(Scripted(accepted(), said, ok()), given=Call(listener=heard))
@@ -245,14 +249,14 @@ async def test_who_waits_hears_how_far_it_is() -> None:
 
 
 @pytest.mark.looptime
-async def test_the_input_of_a_call_is_not_brought_to_its_job() -> None:
+async def test_the_input_of_a_call_is_not_sent_with_polls_of_its_job() -> None:
     upstream = Scripted(accepted(), ok())
     await call(upstream, given=Call(input=ClientInput({"a": {"action": "decline"}}, "s")))
     assert upstream.asked == ["POST /reports", "GET /jobs/7"]
 
 
 @pytest.mark.looptime
-async def test_a_call_that_waits_says_where_the_result_will_be() -> None:
+async def test_a_call_that_times_out_returns_the_location_of_its_result() -> None:
     upstream = Scripted(*[accepted()] * 20)
     called = report(backend("/reports", method="POST", timeout_seconds=12))
     result = await call(upstream, called, Call())
@@ -263,7 +267,7 @@ async def test_a_call_that_waits_says_where_the_result_will_be() -> None:
 
 
 @pytest.mark.parametrize("answer", [ok(b"", 204), ok(b"", 404), ok(b"", 405), OSError()])
-async def test_a_job_is_given_up_with_delete_whatever_comes_of_it(answer: Any) -> None:
+async def test_a_job_is_dropped_with_delete_and_errors_are_ignored(answer: Any) -> None:
     if isinstance(answer, OSError):
         answer = UpstreamError("closed", "The backend closed the connection early.")
     upstream, called = Scripted(answer), report()

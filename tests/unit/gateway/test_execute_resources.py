@@ -49,7 +49,7 @@ async def test_a_resource_whose_backend_fails_is_unavailable(reply: Reply) -> No
         await executor(FakeUpstream(reply)).read_resource(entry, "docs://a", {}, Call())
 
 
-async def test_a_variable_that_leaves_its_place_makes_a_resource_unavailable() -> None:
+async def test_a_resource_with_a_path_variable_of_dots_is_unavailable() -> None:
     entry = resource(
         uri_template="docs://a{?id}", backend=backend("/docs/{id}", argument("id", "path"))
     )
@@ -57,7 +57,7 @@ async def test_a_variable_that_leaves_its_place_makes_a_resource_unavailable() -
         await executor(FakeUpstream(ok())).read_resource(entry, "docs://a", {"id": ".."}, Call())
 
 
-async def test_a_resource_can_be_a_secret_or_fixed() -> None:
+async def test_a_resource_can_be_a_secret_or_a_fixed_text() -> None:
     under_test = executor(FakeUpstream(), secrets=FakeSecrets({"token": b"\x00\xff", "user": b"a"}))
     secret = resource(uri="s:1", secret=KEY, mime_type="application/octet-stream")
     (content,) = await under_test.read_resource(secret, "s:1", {}, Call())

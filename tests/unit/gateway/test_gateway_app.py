@@ -24,7 +24,7 @@ from support.waiting import hang_guard
 LISTEN = modern("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
 
 
-async def test_a_client_calls_a_tool() -> None:
+async def test_a_client_can_call_a_tool() -> None:
     async with running() as gateway:
         async with gateway.send(modern("tools/call", {"name": "add"})) as answer:
             body = await answer.json()
@@ -33,7 +33,7 @@ async def test_a_client_calls_a_tool() -> None:
         assert body["result"]["content"] == [{"type": "text", "text": "add"}]
 
 
-async def test_white_space_around_a_header_value_does_not_count() -> None:
+async def test_white_space_around_header_values_is_ignored() -> None:
     request = modern("tools/call", {"name": "add"})
     lines = [f"{name}: \t {value} \t" for name, value in request.headers.items() if name != "host"]
     async with running() as gateway:
@@ -53,7 +53,7 @@ async def test_white_space_around_a_header_value_does_not_count() -> None:
     assert answer.startswith(b"HTTP/1.1 200 ")
 
 
-async def test_a_header_that_comes_twice_is_seen_twice() -> None:
+async def test_a_repeated_routing_header_gets_400() -> None:
     request = modern("tools/list")
     async with running() as gateway:
         headers = [(n, v) for n, v in request.headers.items() if n != "host"]
@@ -64,7 +64,7 @@ async def test_a_header_that_comes_twice_is_seen_twice() -> None:
     assert (answer.status, body["error"]["code"]) == (400, -32020)
 
 
-async def test_a_foreign_host_is_refused_on_loopback() -> None:
+async def test_another_host_than_loopback_gets_403() -> None:
     async with (
         running() as gateway,
         gateway.send(modern("tools/list"), host="evil.example") as answer,
@@ -72,12 +72,12 @@ async def test_a_foreign_host_is_refused_on_loopback() -> None:
         assert answer.status == 403
 
 
-async def test_only_one_path_is_served() -> None:
+async def test_another_path_gets_404() -> None:
     async with running() as gateway, gateway.client.post(gateway.url + "/x", data=b"") as answer:
         assert (answer.status, await answer.text()) == (404, "MCP is served at /mcp\n")
 
 
-async def test_the_paths_are_those_of_the_server_in_service() -> None:
+async def test_the_served_paths_are_those_of_the_current_catalog() -> None:
     async with running(paths=("/mcp", "/shop/v1")) as gateway:
         root = gateway.url.removesuffix("/mcp")
 
@@ -85,7 +85,7 @@ async def test_the_paths_are_those_of_the_server_in_service() -> None:
             async with gateway.client.get(root + path) as answer:
                 return answer.status
 
-        served, unknown = 400, 404  # there is no session to GET the stream of
+        served, unknown = 400, 404  # a GET without a session gets 400
         assert [await status(path) for path in ("/mcp", "/mcp/", "/shop/v1", "/shop/v1/")] == [
             served
         ] * 4
@@ -96,7 +96,7 @@ async def test_the_paths_are_those_of_the_server_in_service() -> None:
         ]
 
 
-async def test_a_body_over_the_limit_is_413() -> None:
+async def test_a_body_over_the_limit_gets_413() -> None:
     async def endless() -> AsyncIterator[bytes]:
         while True:
             yield b"x" * 4096
@@ -116,7 +116,7 @@ async def test_a_body_over_the_limit_is_413() -> None:
         writer.close()
 
 
-async def test_a_body_that_does_not_come_is_408(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_body_that_does_not_arrive_gets_408(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mcp, "BODY_SECONDS", 0.05)
     async with running() as gateway:
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.app.port)
@@ -126,7 +126,7 @@ async def test_a_body_that_does_not_come_is_408(monkeypatch: pytest.MonkeyPatch)
         writer.close()
 
 
-async def test_a_stream_tells_of_a_change_and_ends_with_its_result() -> None:
+async def test_a_stream_sends_a_notification_and_ends_with_its_result() -> None:
     async with running() as gateway, gateway.send(LISTEN) as answer:
         assert answer.headers["content-type"] == "text/event-stream"
         assert (await frame_of(answer))["method"].endswith("acknowledged")
@@ -141,7 +141,7 @@ async def test_a_stream_tells_of_a_change_and_ends_with_its_result() -> None:
         await stopping
 
 
-async def test_a_client_that_leaves_its_stream_is_forgotten() -> None:
+async def test_a_stream_is_closed_when_its_client_disconnects() -> None:
     async with running() as gateway:
         answer = await gateway.send(LISTEN)
         await frame_of(answer)
@@ -149,10 +149,12 @@ async def test_a_client_that_leaves_its_stream_is_forgotten() -> None:
 
         async with hang_guard():
             while await gateway.metric("mcp_open_streams") != 0:
-                pass  # each round waits for an answer
+                pass  # each iteration waits for a response
 
 
-async def test_a_client_that_stops_reading_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_stops_reading_its_stream_is_disconnected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(connection, "WRITE_SECONDS", 0.05)
     uris = [f"test://{number}/{'x' * 2000}" for number in range(200)]
     wanted = {"notifications": {"resourceSubscriptions": uris}}
@@ -191,7 +193,7 @@ async def test_a_modern_client_that_disconnects_cancels_its_call() -> None:
         assert gateway.executor.cancelled == ["add"]
 
 
-async def test_a_legacy_client_keeps_a_session() -> None:
+async def test_a_legacy_client_can_initialize_listen_and_delete_its_session() -> None:
     async with running() as gateway:
         initialize = legacy("initialize", {"protocolVersion": "2025-06-18"})
         async with gateway.send(initialize) as answer:
@@ -206,7 +208,7 @@ async def test_a_legacy_client_keeps_a_session() -> None:
             assert await stream.content.read() == b""
 
 
-async def test_draining_lets_a_call_finish_and_takes_no_more() -> None:
+async def test_draining_finishes_calls_in_progress_and_refuses_connections() -> None:
     async with running() as gateway:
         gateway.executor.gate.clear()
         call = asyncio.ensure_future(read(gateway, modern("tools/call", {"name": "add"})))
@@ -214,7 +216,7 @@ async def test_draining_lets_a_call_finish_and_takes_no_more() -> None:
 
         stopping = asyncio.ensure_future(gateway.app.stop())
         while (await gateway.manage("/readyz"))[0] != 503:
-            pass  # each round waits for an answer
+            pass  # each iteration waits for a response
         with pytest.raises(aiohttp.ClientConnectionError):
             await read(gateway, modern("tools/list"))
         assert not stopping.done()
@@ -224,7 +226,9 @@ async def test_draining_lets_a_call_finish_and_takes_no_more() -> None:
         await stopping
 
 
-async def test_draining_gives_up_on_what_outlasts_it(caplog: pytest.LogCaptureFixture) -> None:
+async def test_draining_ends_calls_that_exceed_the_drain_timeout(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with running(drain_timeout_seconds=0.1) as gateway:
         initialize = legacy("initialize", {"protocolVersion": "2025-06-18"})
         async with gateway.send(initialize) as answer:
@@ -241,10 +245,12 @@ async def test_draining_gives_up_on_what_outlasts_it(caplog: pytest.LogCaptureFi
             await call
 
 
-async def test_a_parting_gateway_is_unready_and_serves_until_its_clients_have_left() -> None:
+async def test_a_parting_gateway_is_not_ready_and_serves_until_its_clients_have_left() -> None:
     async with running() as gateway:
         async with gateway.send(modern("tools/list")) as answer:
-            assert "connection" not in answer.headers  # it is kept, and so awaited
+            assert (
+                "connection" not in answer.headers
+            )  # keep-alive, so the gateway waits for its client
             await answer.read()
         stopping = asyncio.ensure_future(gateway.app.stop(parting=3600))
         await asyncio.sleep(0)
@@ -259,7 +265,7 @@ async def test_a_parting_gateway_is_unready_and_serves_until_its_clients_have_le
             await stopping
 
 
-async def test_a_parting_gateway_takes_new_connections_while_a_client_stays() -> None:
+async def test_a_parting_gateway_accepts_connections_while_a_client_is_connected() -> None:
     async with running() as gateway, aiohttp.ClientSession() as newcomer:
         await read(gateway, modern("tools/list"))
         stopping = asyncio.ensure_future(gateway.app.stop(parting=3600))
@@ -273,7 +279,7 @@ async def test_a_parting_gateway_takes_new_connections_while_a_client_stays() ->
         await stopping
 
 
-async def test_a_client_that_does_not_leave_is_left() -> None:
+async def test_a_client_that_stays_is_disconnected_after_the_parting_time() -> None:
     async with running() as gateway:
         await read(gateway, modern("tools/list"))
 
@@ -283,7 +289,7 @@ async def test_a_client_that_does_not_leave_is_left() -> None:
             await read(gateway, modern("tools/list"))
 
 
-async def test_a_port_that_is_taken_leaves_nothing_open() -> None:
+async def test_a_port_in_use_is_an_error_and_leaves_no_port_open() -> None:
     async with running() as gateway:
         address = GatewayAddress(port=gateway.app.port, management_port=0)
         second = GatewayApp(
@@ -296,7 +302,7 @@ async def test_a_port_that_is_taken_leaves_nothing_open() -> None:
             await asyncio.open_connection("127.0.0.1", second.management_port)
 
 
-async def test_a_management_port_that_is_taken_is_an_error() -> None:
+async def test_a_management_port_in_use_is_an_error() -> None:
     async with running() as gateway:
         address = GatewayAddress(port=0, management_port=gateway.app.management_port)
         second = GatewayApp(
@@ -307,7 +313,7 @@ async def test_a_management_port_that_is_taken_is_an_error() -> None:
             await second.start()
 
 
-async def test_stopping_what_never_started_does_nothing() -> None:
+async def test_stopping_a_gateway_that_was_not_started_does_nothing() -> None:
     app = GatewayApp(
         Current(), FakeExecutor(), address=GatewayAddress(), registry=CollectorRegistry()
     )
@@ -319,16 +325,16 @@ async def test_stopping_what_never_started_does_nothing() -> None:
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "::1"])
-def test_an_address_on_loopback_is_known_as_such(host: str) -> None:
+def test_a_loopback_address_is_recognized(host: str) -> None:
     assert is_loopback(host)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "shop.example"])  # noqa: S104
-def test_an_address_that_others_reach_is_known_as_such(host: str) -> None:
+def test_other_addresses_are_not_loopback(host: str) -> None:
     assert not is_loopback(host)
 
 
-async def test_who_is_not_let_in_need_not_send_a_body_and_is_cut_off() -> None:
+async def test_a_client_that_is_refused_is_disconnected_before_it_sends_its_body() -> None:
     async with running(auth=API_KEYS) as gateway:
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.app.port)
         writer.write(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
@@ -339,7 +345,7 @@ async def test_who_is_not_let_in_need_not_send_a_body_and_is_cut_off() -> None:
         assert await gateway.metric("mcp_authentications_total", outcome="unavailable") == 1
 
 
-async def test_the_metadata_of_a_server_with_tokens_are_served_beside_its_path() -> None:
+async def test_the_metadata_of_a_server_with_tokens_is_served_at_well_known_paths() -> None:
     well_known = "/.well-known/oauth-protected-resource"
     async with running(auth=by_token()) as gateway:
         root = gateway.url.removesuffix("/mcp")
@@ -355,7 +361,7 @@ async def test_the_metadata_of_a_server_with_tokens_are_served_beside_its_path()
             assert answer.status == 404
 
 
-async def test_a_token_in_the_url_is_not_looked_at() -> None:
+async def test_a_token_in_the_url_is_ignored() -> None:
     async with running(auth=by_token()) as gateway:
         url = f"{gateway.url}?access_token={token(exp=2**40)}"
         async with gateway.client.post(url, data=b"{}") as answer:

@@ -1,4 +1,4 @@
-"""Nothing that a client or a backend sends holds the event loop for long."""
+"""No request of a client and no response of a backend blocks the event loop for long."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from support.mcp_http import Server, modern
 from support.running_gateway import running
 
 WORST = 20.0
-"""Of the fixed work, which takes some 10 ms: twenty times what is usual."""
+"""Multiple of a fixed piece of work that takes some 10 ms; twenty times the usual."""
 
 MANY: dict[str, Any] = {
     "lists": [[]] * 1_300_000,
@@ -33,11 +33,11 @@ MANY: dict[str, Any] = {
     "numbers": [1] * 900_000,
     "empty texts": [""] * 1_000_000,
 }
-"""Four megabytes each, which took up to 3 s to parse alone."""
+"""Four megabytes each, which took up to 3 s to parse."""
 
 
 @pytest.mark.parametrize("kind", MANY)
-def test_a_body_of_many_values_is_refused_before_it_is_parsed(kind: str) -> None:
+def test_a_body_with_too_many_values_is_refused_before_it_is_parsed(kind: str) -> None:
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "params": MANY[kind]}).encode()
 
     def decode() -> None:
@@ -47,13 +47,13 @@ def test_a_body_of_many_values_is_refused_before_it_is_parsed(kind: str) -> None
     assert relative_work(decode) < WORST
 
 
-async def test_a_body_of_many_values_is_400() -> None:
+async def test_a_body_with_too_many_values_gets_400() -> None:
     status, error = await Server().error(modern("tools/list", {"x": [[]] * 20_001}))
 
     assert (status, error["code"]) == (400, -32600)
 
 
-async def test_a_large_text_is_no_such_body() -> None:
+async def test_a_large_text_does_not_count_as_many_values() -> None:
     server = Server(tool("add", input_schema={"type": "object", "properties": {"x": {}}}))
     text = 'Lorem, "ipsum" [dolor], {sit}' * 50_000
 
@@ -62,7 +62,7 @@ async def test_a_large_text_is_no_such_body() -> None:
     assert server.executor.calls == [("add", {"x": text})]
 
 
-async def test_only_large_work_leaves_the_loop() -> None:
+async def test_only_large_work_runs_in_another_thread() -> None:
     here = threading.get_ident()
 
     assert await off_loop(LARGE, threading.get_ident) == here
@@ -71,7 +71,9 @@ async def test_only_large_work_leaves_the_loop() -> None:
     assert await off_loop(LARGE + 1, threading.get_ident) == elsewhere
 
 
-async def test_large_arguments_are_judged_off_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_large_arguments_are_validated_in_another_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     server = Server(tool("add"))
     judged: list[int] = []
     table = server.current.table
@@ -88,7 +90,7 @@ async def test_large_arguments_are_judged_off_the_loop(monkeypatch: pytest.Monke
     assert judged[0] == threading.get_ident() != judged[1]
 
 
-def test_an_answer_of_many_values_is_given_as_text() -> None:
+def test_a_response_with_too_many_values_is_returned_as_text() -> None:
     text = json.dumps([[]] * 50_001)
     answer = Answer(200, "application/json", text.encode())
 
@@ -98,7 +100,7 @@ def test_an_answer_of_many_values_is_given_as_text() -> None:
     assert not result.is_error
 
 
-def test_an_answer_of_many_values_is_an_error_where_json_is_asked_for() -> None:
+def test_a_response_with_too_many_values_is_an_error_if_the_tool_expects_json() -> None:
     answer = Answer(200, "application/json", json.dumps([[]] * 50_001).encode())
     asking = tool("read", output_schema={"type": "object"})
 
@@ -108,7 +110,7 @@ def test_an_answer_of_many_values_is_an_error_where_json_is_asked_for() -> None:
     assert "more than 50000 values" in result.content[0]["text"]
 
 
-def test_a_part_of_many_values_can_be_selected() -> None:
+def test_a_part_of_a_response_with_many_values_can_be_selected() -> None:
     answer = Answer(200, "application/json", json.dumps([{"id": 7}] * 100_000).encode())
 
     result = tool_result(
@@ -118,7 +120,7 @@ def test_a_part_of_many_values_can_be_selected() -> None:
     assert [block["text"] for block in result.content] == ["7"]
 
 
-def test_a_part_of_too_many_values_is_not_selected() -> None:
+def test_selecting_a_part_of_a_response_with_too_many_values_is_an_error() -> None:
     answer = Answer(200, "application/json", json.dumps([[]] * 250_001).encode())
 
     result = tool_result(
@@ -129,7 +131,7 @@ def test_a_part_of_too_many_values_is_not_selected() -> None:
     assert "more than 250000 values" in result.content[0]["text"]
 
 
-def test_an_answer_of_many_values_is_not_parsed() -> None:
+def test_a_response_with_too_many_values_is_not_parsed() -> None:
     answer = Answer(200, "application/json", json.dumps([{}] * 2_000_000).encode())
 
     def parse() -> None:
@@ -139,7 +141,7 @@ def test_an_answer_of_many_values_is_not_parsed() -> None:
     assert relative_work(parse) < WORST
 
 
-async def test_a_loop_that_is_late_shows() -> None:
+async def test_the_delay_of_the_event_loop_is_a_metric() -> None:
     registry, loop = CollectorRegistry(), asyncio.get_running_loop()
     watch = LagWatch(registry)
 
@@ -151,7 +153,7 @@ async def test_a_loop_that_is_late_shows() -> None:
     assert registry.get_sample_value(f"{name}_count") == 1
 
 
-async def test_a_gateway_watches_its_loop() -> None:
+async def test_a_gateway_measures_the_delay_of_its_event_loop() -> None:
     async with running() as gateway:
         while not await gateway.metric("mcp_event_loop_lag_seconds_count"):
-            pass  # each round waits for an answer
+            pass  # each iteration waits for a response

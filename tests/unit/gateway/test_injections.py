@@ -1,4 +1,4 @@
-"""No text leaves its place: what is made of each is read again by parsers of others."""
+"""No argument can inject syntax: independent parsers read back what the gateway writes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KEY = SecretKey(namespace="demo", name="login", key="token")
 SECRET = "canary-of-a-credential"  # noqa: S105 - the canary
 CASES = [(place, text) for place, texts in CORPUS.items() for text in texts]
 HALF = "\ud800"
-"""Half of a surrogate pair, which has no form in UTF-8: it alone may be refused everywhere."""
+"""Half of a surrogate pair, which UTF-8 cannot encode: only it can be refused everywhere."""
 
 QUERY: dict[str, Any] = {
     "query": (Header(name="fixed", value=FIXED),),
@@ -37,18 +37,18 @@ QUERY: dict[str, Any] = {
 MULTIPART: dict[str, Any] = {"method": "POST", "content_type": "multipart/form-data"}
 
 
-def test_the_corpus_is_large() -> None:
+def test_the_corpus_has_at_least_150_texts_for_11_places() -> None:
     assert len(set(CASES)) >= 150
     assert len(CORPUS) >= 11
 
 
 @pytest.mark.parametrize(("place", "text"), CASES)
-async def test_no_text_leaves_its_place(place: str, text: str) -> None:
+async def test_no_text_injects_syntax(place: str, text: str) -> None:
     await CHECKS[place](text)
 
 
 async def sent(to: Backend, **arguments: Any) -> tuple[Any, bytes] | None:
-    """Return the request as h11 reads it, None where the arguments are refused."""
+    """Return the request as h11 reads it, or None if the arguments are refused."""
     try:
         made, _ = await complete(build_request(to, arguments), to, Call(), OneSecret(), NoTokens())
     except MappingError:

@@ -61,7 +61,9 @@ async def cluster() -> AsyncIterator[Cluster]:
     await asyncio.gather(following, return_exceptions=True)
 
 
-async def test_the_key_is_read_once_it_is_known_whose_it_must_be(cluster: Cluster) -> None:
+async def test_the_key_is_first_read_when_a_catalog_is_loaded_and_then_refreshed(
+    cluster: Cluster,
+) -> None:
     await asyncio.sleep(10)
     assert (cluster.reads, cluster.root.settled) == (0, False)
     cluster.load()
@@ -72,7 +74,7 @@ async def test_the_key_is_read_once_it_is_known_whose_it_must_be(cluster: Cluste
     assert cluster.reads == 11
 
 
-async def test_a_key_that_is_a_moment_late_is_waited_for(cluster: Cluster) -> None:
+async def test_a_key_that_is_created_a_moment_later_is_waited_for(cluster: Cluster) -> None:
     cluster.answer = NOT_FOUND
     cluster.load()
     await asyncio.sleep(1)
@@ -82,7 +84,7 @@ async def test_a_key_that_is_a_moment_late_is_waited_for(cluster: Cluster) -> No
     assert (cluster.root.settled, cluster.root.problem) == (True, "")
 
 
-async def test_a_key_that_was_restored_without_its_owner_keeps_the_sessions_valid(
+async def test_a_key_that_was_restored_without_its_owner_is_used(
     cluster: Cluster,
 ) -> None:
     cluster.answer = secret(owner="")
@@ -100,7 +102,7 @@ async def test_a_key_that_was_restored_without_its_owner_keeps_the_sessions_vali
         (secret(b"short"), "has no 'root' of 32 bytes"),
     ],
 )
-async def test_without_a_key_of_its_own_the_gateway_says_why(
+async def test_without_a_usable_key_the_gateway_reports_the_problem_and_retries(
     cluster: Cluster, answer: Object | ApiError, said: str
 ) -> None:
     cluster.answer = answer
@@ -114,7 +116,7 @@ async def test_without_a_key_of_its_own_the_gateway_says_why(
     assert (cluster.root.known, cluster.root.problem) == (True, "")
 
 
-async def test_a_known_key_stays_while_none_can_be_read(cluster: Cluster) -> None:
+async def test_a_known_key_stays_in_use_while_none_can_be_read(cluster: Cluster) -> None:
     cluster.load()
     await asyncio.sleep(1)
     cluster.answer = DOWN
@@ -123,10 +125,10 @@ async def test_a_known_key_stays_while_none_can_be_read(cluster: Cluster) -> Non
     cluster.answer = NOT_FOUND
     await asyncio.sleep(FRESH_SECONDS)
     assert cluster.root.known
-    assert "is not there" in cluster.root.problem  # what the operator is told
+    assert "is not there" in cluster.root.problem  # reported to the operator
 
 
-async def test_another_key_is_looked_for_when_sessions_of_one_are_presented(
+async def test_sessions_of_an_unknown_key_make_the_gateway_read_the_key_once(
     cluster: Cluster,
 ) -> None:
     cluster.load()

@@ -23,30 +23,30 @@ def text_of(template: str, arguments: dict[str, Any], *variables: PromptVariable
     return message.content["text"]
 
 
-def test_places_are_filled_with_or_without_blanks() -> None:
+def test_placeholders_are_filled_with_or_without_blanks() -> None:
     assert text_of("{{name}}, {{ name }}!", {"name": "Ada"}, NAME) == "Ada, Ada!"
 
 
-def test_a_value_is_never_expanded_again() -> None:
+def test_placeholders_in_a_value_are_not_filled() -> None:
     secret = PromptVariable(name="secret", default="hidden")
     assert text_of("{{name}}", {"name": "{{secret}}"}, NAME, secret) == "{{secret}}"
 
 
-def test_values_side_by_side_do_not_form_a_place() -> None:
+def test_adjacent_values_do_not_form_a_placeholder() -> None:
     other = PromptVariable(name="other")
     rendered = text_of("{{name}}{{other}}", {"name": "{{na", "other": "me}}"}, NAME, other)
     assert rendered == "{{name}}"
 
 
-def test_values_are_text_to_the_regular_expression_too() -> None:
+def test_regular_expression_syntax_in_a_value_stays_text() -> None:
     assert text_of("{{name}}", {"name": r"\1 \g<0> $1"}, NAME) == r"\1 \g<0> $1"
 
 
-def test_a_variable_may_begin_with_a_digit() -> None:
+def test_the_name_of_a_variable_can_start_with_a_digit() -> None:
     assert text_of("{{1st}}", {"1st": "Ada"}, PromptVariable(name="1st")) == "Ada"
 
 
-def test_an_undeclared_place_stays_as_it_is() -> None:
+def test_an_undeclared_placeholder_is_not_changed() -> None:
     assert text_of("{{nobody}} {{}} {{ 1 }}", {}, NAME) == "{{nobody}} {{}} {{ 1 }}"
 
 
@@ -55,17 +55,17 @@ def test_an_absent_optional_variable_is_empty_or_its_default() -> None:
     assert text_of("[{{name}}]", {}, PromptVariable(name="name", default="x")) == "[x]"
 
 
-def test_a_missing_required_variable_is_named() -> None:
+def test_the_error_for_a_missing_variable_names_it() -> None:
     with pytest.raises(PromptArgumentError, match="'name' is required"):
         text_of("{{name}}", {}, PromptVariable(name="name", required=True))
 
 
-def test_a_value_that_is_no_string_is_refused() -> None:
+def test_a_value_that_is_not_a_string_is_refused() -> None:
     with pytest.raises(PromptArgumentError, match="'name' must be a string"):
         text_of("{{name}}", {"name": 7}, NAME)
 
 
-def test_a_value_outside_the_enum_is_refused_with_the_choice() -> None:
+def test_a_value_outside_the_enum_is_refused_with_the_allowed_ones() -> None:
     with pytest.raises(PromptArgumentError, match="one of: low, high"):
         text_of("{{name}}", {"name": "up"}, PromptVariable(name="name", enum=("low", "high")))
 
@@ -81,7 +81,7 @@ def test_a_message_can_embed_a_resource_named_by_an_argument() -> None:
     assert (second.role, second.content, second.resource_uri) == ("assistant", read, "")
 
 
-def test_a_message_can_be_an_image_or_a_sound() -> None:
+def test_a_message_can_be_an_image_or_audio() -> None:
     media = PromptMedia(mime_type="image/png", data="iVBORw==")
     sound = PromptMedia(mime_type="audio/wav", data="UklGRg==")
     rendered = render(prompt(messages=(PromptMessage(image=media), PromptMessage(audio=sound))), {})
@@ -104,7 +104,7 @@ def test_a_message_can_link_to_a_resource_that_an_argument_names() -> None:
     }
 
 
-def test_completion_filters_by_prefix_in_the_authors_order() -> None:
+def test_completion_filters_by_prefix_in_the_declared_order() -> None:
     choice = PromptVariable(name="name", enum=("Python", "pytest", "Rust"))
     assert complete_prompt(prompt("", variables=(choice,)), "name", "PY") == {
         "values": ["Python", "pytest"],
@@ -113,17 +113,17 @@ def test_completion_filters_by_prefix_in_the_authors_order() -> None:
     }
 
 
-def test_completion_stops_at_a_hundred_and_says_so() -> None:
+def test_completion_returns_at_most_100_values_and_that_there_are_more() -> None:
     choice = PromptVariable(name="name", enum=tuple(f"v{n}" for n in range(101)))
     answer = complete_prompt(prompt("", variables=(choice,)), "name", "")
     assert (len(answer["values"]), answer["total"], answer["hasMore"]) == (100, 101, True)
 
 
-def test_a_variable_without_enum_completes_to_nothing() -> None:
+def test_completing_a_variable_without_an_enum_returns_nothing() -> None:
     assert complete_prompt(prompt("", variables=(NAME,)), "name", "")["values"] == []
 
 
-def test_a_template_completes_from_its_backends_arguments() -> None:
+def test_the_variables_of_a_template_are_completed_from_the_enum_of_its_backend() -> None:
     entry = resource(
         uri_template="docs://{lang}",
         backend=backend("/{lang}", argument("lang", "path", enum=("de", "en"))),

@@ -1,4 +1,4 @@
-"""How soon a gateway stops using a Redis that answers no more, in virtual time."""
+"""How soon a gateway stops using a Redis that stops responding, in virtual time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLOSE_TO = 0.001
 
 
 class Writer:  # as much of a `StreamWriter` as a connection uses
-    """Takes commands, and sends them nowhere."""
+    """Accepts commands, and sends them nowhere."""
 
     def writelines(self, _: list[bytes]) -> None:
         pass
@@ -35,7 +35,7 @@ class Writer:  # as much of a `StreamWriter` as a connection uses
 
 
 class Silent(Dialer):
-    """Leads to a Redis that answers the first command, and nothing after it."""
+    """Connects to a Redis that replies to the first command, and to no other."""
 
     async def open(self, host: str, port: int, tls: Tls | None) -> Streams:
         reader = asyncio.StreamReader()
@@ -54,7 +54,7 @@ async def connected() -> AsyncIterator[RedisLink]:
     await dialer.close()
 
 
-async def test_one_call_without_an_answer_is_enough() -> None:
+async def test_one_call_without_a_reply_marks_the_redis_as_down() -> None:
     async with connected() as link:
         now = asyncio.get_running_loop().time
         began = now()
@@ -69,7 +69,7 @@ async def test_one_call_without_an_answer_is_enough() -> None:
         assert now() - began == pytest.approx(CALL_SECONDS, abs=CLOSE_TO)
 
 
-async def test_silence_is_noticed_within_a_second_without_any_call() -> None:
+async def test_a_redis_that_stops_responding_is_noticed_without_any_call() -> None:
     async with connected() as link:
         await asyncio.sleep(BEAT_SECONDS / 2)
         assert link.is_up

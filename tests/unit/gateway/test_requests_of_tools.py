@@ -1,4 +1,4 @@
-"""What the backend of a tool is asked through a whole gateway, of each kind that real APIs take."""
+"""Requests to backends of each kind that real APIs accept, through a whole gateway."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BASE64 = {"type": "string", "contentEncoding": "base64"}
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 CLIENTS_OWN = {"sessionId": "abc", "action": "sendMessage", "toolCallId": "call_1"}
-"""What some clients add to every call."""
+"""Arguments that some clients add to every call."""
 
 
 def properties(**named: Any) -> Json:
@@ -63,7 +63,9 @@ async def refused(written: Json, arguments: Json) -> str:
         ),
     ],
 )
-async def test_what_no_schema_names_is_not_sent(written: Json, expected: tuple[str, str]) -> None:
+async def test_arguments_that_the_schema_does_not_name_are_not_sent(
+    written: Json, expected: tuple[str, str]
+) -> None:
     assert await asked(written, {"text": "x"} | CLIENTS_OWN) == expected
 
 
@@ -84,7 +86,7 @@ IDS, FILTER = [1, 2, 3], {"status": "open", "owner": "ann"}
         ("ids", {"style": "json"}, "ids=%5B1%2C2%2C3%5D"),
     ],
 )  # fmt: skip
-async def test_lists_and_objects_are_written_in_openapis_styles(
+async def test_lists_and_objects_are_written_in_the_styles_of_openapi(
     name: str, style: Json, query: str
 ) -> None:
     written = entry(schema=properties(ids={}, filter={}), **mapped(name, **style))
@@ -105,7 +107,7 @@ SINCE = {"type": "object", "properties": {"from": TEXT, "to": TEXT}}
         (properties(text={"enum": ["a"]}), {"text": None}, "{}"),
     ],
 )
-async def test_null_is_sent_only_where_it_may_be(
+async def test_null_is_sent_only_where_the_schema_allows_it(
     schema: Json, arguments: Json, expected: str
 ) -> None:
     assert (await asked(entry("POST", schema), arguments))[1] == expected
@@ -124,7 +126,7 @@ async def test_null_is_sent_only_where_it_may_be(
         ),
     ],
 )
-async def test_another_wrong_value_is_told_and_nothing_called(
+async def test_an_invalid_argument_is_an_error_and_nothing_is_called(
     schema: Json, arguments: Json, place: str
 ) -> None:
     told = await refused(entry(schema=schema), arguments)
@@ -158,7 +160,7 @@ VERSION = {"type": "integer", "default": 2}
         ),
     ],
 )  # fmt: skip
-async def test_what_has_a_default_need_not_be_sent_by_a_client(
+async def test_defaults_are_sent_for_arguments_that_the_client_omits(
     written: Json, arguments: Json, expected: tuple[str, str]
 ) -> None:
     assert await asked(written, arguments) == expected
@@ -173,7 +175,7 @@ async def test_what_has_a_default_need_not_be_sent_by_a_client(
         ([("lang", "ü")], "/x/{id}", "/x/7?lang=%C3%BC&q=a"),
     ],
 )
-async def test_a_query_parameter_can_be_fixed_by_the_author(
+async def test_a_tool_can_declare_fixed_query_parameters(
     query: list[tuple[str, str]], path: str, expected: str
 ) -> None:
     fixed = [{"name": name, "value": value} for name, value in query]
@@ -212,7 +214,7 @@ async def test_one_argument_can_be_the_whole_body(
         (properties(), {}, {}, ""),
     ],
 )
-async def test_a_map_without_entries_is_still_a_body(
+async def test_an_empty_map_of_arguments_is_sent_as_a_body(
     schema: Json, request_: Json, arguments: Json, expected: str
 ) -> None:
     assert await asked(entry("PUT", schema, **request_), arguments) == ("PUT /x", expected)
@@ -273,14 +275,14 @@ async def test_files_are_uploaded_in_parts(
         ("application/json", BASE64, "aGVsbG8=", '{"file":"aGVsbG8="}'),
     ],
 )
-async def test_base64_is_sent_as_the_bytes_that_it_stands_for(
+async def test_base64_arguments_are_sent_decoded_to_binary_bodies(
     kind: str, schema: Json, argument: str, expected: str
 ) -> None:
     written = entry("PUT", properties(file=schema), contentType=kind)
     assert await asked(written, {"file": argument}) == ("PUT /x", expected)
 
 
-async def test_what_is_no_base64_is_told() -> None:
+async def test_an_argument_that_is_not_base64_is_an_error() -> None:
     written = entry("PUT", properties(file=BASE64), contentType="application/octet-stream")
     assert "'file' is not base64" in await refused(written, {"file": "not base64!"})
 
@@ -316,7 +318,9 @@ async def test_any_method_but_head_can_have_a_body(
         ("/p/{+id}/raw", "docs/a b.md", "/p/docs/a%20b.md/raw"),
     ],
 )
-async def test_an_author_can_allow_slashes_in_a_path(path: str, value: str, expected: str) -> None:
+async def test_a_tool_can_allow_slashes_in_a_path_argument(
+    path: str, value: str, expected: str
+) -> None:
     written = entry(
         schema=properties(id=TEXT), path=path, **mapped("id", "path", allowReserved=True)
     )
@@ -325,7 +329,9 @@ async def test_an_author_can_allow_slashes_in_a_path(path: str, value: str, expe
 
 @pytest.mark.parametrize("value", ["../a", "a/../b", "a/%2e%2e/b", "a//b", "/a", "a/", "a\\b", "."])
 @pytest.mark.parametrize("path", ["/p/{id}", "/p/{+id}"])
-async def test_slashes_never_lead_out_of_a_path(path: str, value: str) -> None:
+async def test_a_path_argument_cannot_leave_its_place_with_slashes_or_dots(
+    path: str, value: str
+) -> None:
     written = entry(
         schema=properties(id=TEXT), path=path, **mapped("id", "path", allowReserved=True)
     )
@@ -333,12 +339,12 @@ async def test_slashes_never_lead_out_of_a_path(path: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["group/project", "group%2Fproject", "a%252Fb", "a\uff0fb"])
-async def test_without_leave_there_is_no_slash_in_a_segment(value: str) -> None:
+async def test_a_path_argument_with_a_slash_is_refused_by_default(value: str) -> None:
     told = await refused(entry(path="/p/{id}"), {"id": value})
     assert "'id' is one segment of the path" in told
 
 
-async def test_numbers_of_any_size_are_sent_as_they_came() -> None:
+async def test_integers_of_any_size_are_sent_exactly() -> None:
     _, body = await asked(
         entry("POST", properties(n=INTEGER)), {"n": 123456789012345678901234567890}
     )

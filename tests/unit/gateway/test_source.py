@@ -26,7 +26,7 @@ pytestmark = pytest.mark.looptime
 
 
 class Following:
-    """A source at work on a fake cluster.
+    """A source that follows a fake cluster.
 
     Nothing here waits with a timeout: virtual time does not wait for the thread that verifies.
     """
@@ -49,7 +49,7 @@ class Following:
         return set(self.current.table.tools)
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        while not condition():  # noqa: ASYNC110 - what is asked about tells nobody of its changes
+        while not condition():  # noqa: ASYNC110 - nothing signals a change of the condition
             await asyncio.sleep(0.01)
 
     def metric(self, name: str) -> float | None:
@@ -69,7 +69,7 @@ def big_catalog(*names: str) -> Catalog:
     return catalog(*(tool(name, description=name * 50) for name in names))
 
 
-async def test_a_new_index_is_served() -> None:
+async def test_a_changed_index_is_loaded_and_served() -> None:
     async with following() as case:
         assert "not been seen" in case.source.state
         case.cluster.publish(config_maps(catalog(tool("a"))))
@@ -144,7 +144,7 @@ def _old_config_map(objects: dict[str, Object]) -> None:
         _old_config_map,
     ],
 )
-async def test_a_broken_catalog_leaves_the_last_good_one_in_service(
+async def test_an_invalid_catalog_does_not_replace_the_last_good_one(
     spoil: Callable[[dict[str, Object]], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     async with following() as case:
@@ -162,12 +162,12 @@ async def test_a_broken_catalog_leaves_the_last_good_one_in_service(
         assert case.metric("mcp_catalog_stale") == 1
         assert case.metric("mcp_catalog_load_failures_total") == 1
         assert "The catalog cannot be loaded; the last good one stays in service" in caplog.messages
-        # Mended, it is served: at once by a new index, or when it is tried again.
+        # Once repaired, it is served: at once with a new index, or at the next retry.
         case.cluster.publish(whole)
         assert await case.swapped() == {"a", "b", "c"}
 
 
-async def test_an_index_that_was_early_is_tried_again() -> None:
+async def test_an_index_that_arrives_before_its_shards_is_retried() -> None:
     async with following() as case:
         objects = config_maps(big_catalog("a", "b", "c"), shard_bytes=100)
         late = objects.pop(f"{INDEX.name}-1")
@@ -177,7 +177,7 @@ async def test_an_index_that_was_early_is_tried_again() -> None:
         assert await case.swapped() == {"a", "b", "c"}
 
 
-async def test_retries_slow_down_and_warn_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_retries_back_off_and_log_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     async with following() as case:
         objects = config_maps(big_catalog("a", "b", "c"), shard_bytes=100)
         del objects[f"{INDEX.name}-1"]
@@ -189,7 +189,7 @@ async def test_retries_slow_down_and_warn_once(caplog: pytest.LogCaptureFixture)
         assert len(caplog.records) == 1
 
 
-async def test_a_deleted_index_changes_nothing() -> None:
+async def test_a_deleted_index_does_not_change_the_served_catalog() -> None:
     async with following() as case:
         case.cluster.publish(config_maps(catalog(tool("a"))))
         await case.swapped()
@@ -199,7 +199,7 @@ async def test_a_deleted_index_changes_nothing() -> None:
         assert set(case.current.table.tools) == {"a"}
 
 
-async def test_other_objects_are_nobodys_index() -> None:
+async def test_other_config_maps_are_ignored() -> None:
     async with following() as case:
         other = config_maps(catalog(tool("a")))[INDEX.name]
         other["metadata"]["name"] = "another"
@@ -208,7 +208,9 @@ async def test_other_objects_are_nobodys_index() -> None:
         assert case.current.table is None
 
 
-async def test_entries_that_do_not_compile_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+async def test_entries_that_cannot_be_compiled_are_skipped_and_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     broken = tool("broken", input_schema={"type": "nonsense"})
     async with following() as case:
         with caplog.at_level(logging.WARNING):

@@ -32,14 +32,14 @@ def test_entries_are_found_by_name_and_uri() -> None:
     assert built.match("docs://c") is None
 
 
-def test_the_most_literal_template_wins() -> None:
+def test_the_most_literal_template_is_matched_first() -> None:
     wide = resource("wide", uri_template="docs://{kind}/{id}")
     narrow = resource("narrow", uri_template="docs://book/{id}")
     found = table(wide, narrow).match("docs://book/7")
     assert found == (narrow, {"id": "7"})
 
 
-def test_arguments_are_checked_by_the_tools_schema() -> None:
+def test_arguments_are_validated_with_the_schema_of_the_tool() -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
     built = table(tool("count", input_schema=schema), tool("free"))
     assert built.checked_arguments("count", {"n": 1}) == ({"n": 1}, [])
@@ -47,13 +47,13 @@ def test_arguments_are_checked_by_the_tools_schema() -> None:
     assert built.checked_arguments("free", {"n": "x"})[1] == []
 
 
-def test_results_are_checked_where_there_is_an_output_schema() -> None:
+def test_results_are_validated_if_the_tool_has_an_output_schema() -> None:
     built = table(tool("typed", output_schema={"type": "array"}), tool("free"))
     assert built.output_errors("typed", {}) == ['{} is not of type "array"']
     assert built.output_errors("free", {}) == []
 
 
-def test_a_broken_entry_is_left_out_and_explained() -> None:
+def test_an_invalid_entry_is_rejected_with_a_reason() -> None:
     built = table(
         tool("good"),
         tool("bad", input_schema={"type": "object", "$ref": "http://127.0.0.1:1/x"}),
@@ -66,7 +66,7 @@ def test_a_broken_entry_is_left_out_and_explained() -> None:
     assert "leads out of the schema" in built.rejected["tool bad"]
 
 
-def test_an_entry_with_which_this_release_fails_costs_no_other(
+def test_an_unexpected_error_for_one_entry_does_not_affect_others(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fails(_: str) -> UriTemplate:
@@ -82,7 +82,7 @@ def test_an_entry_with_which_this_release_fails_costs_no_other(
     assert [record.exc_info is not None for record in caplog.records] == [True]
 
 
-def test_the_patterns_of_a_catalog_share_a_bound_on_what_they_cost(
+def test_the_compiled_size_of_all_patterns_of_a_catalog_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(tables, "MAX_PATTERNS_COST", 10 * 2**20)
@@ -100,11 +100,11 @@ def test_the_patterns_of_a_catalog_share_a_bound_on_what_they_cost(
     }
 
 
-def test_the_first_table_changes_what_it_holds() -> None:
+def test_the_first_table_reports_all_its_entries_as_changed() -> None:
     assert Current().swap(table(tool())) == Changes(tools=frozenset({"search"}))
 
 
-def test_only_what_clients_see_counts_as_a_changed_listing() -> None:
+def test_only_changes_that_clients_see_are_reported() -> None:
     current = Current()
     current.swap(table(tool("a"), prompt("x")))
     moved = table(tool("a", to=backend("/elsewhere")), prompt("other text"))
@@ -120,13 +120,13 @@ def test_a_removed_tool_is_a_change() -> None:
     assert current.swap(table(tool("a"))).tools == {"b"}
 
 
-def test_another_order_is_no_change() -> None:
+def test_another_order_is_not_a_change() -> None:
     current = Current()
     current.swap(table(tool("a"), tool("b")))
     assert not current.swap(table(tool("b"), tool("a")))
 
 
-def test_a_template_that_changes_is_named() -> None:
+def test_changed_templates_are_reported_by_uri_template() -> None:
     current = Current()
     orders = resource("orders", uri_template="orders://{id}", backend=backend("/{id}"))
     current.swap(table(orders))
@@ -136,7 +136,7 @@ def test_a_template_that_changes_is_named() -> None:
     assert current.swap(table(moved)).resources == {"orders://{id}", "order://{id}"}
 
 
-def test_changed_resources_are_named_by_uri() -> None:
+def test_changed_resources_are_reported_by_uri() -> None:
     current = Current()
     current.swap(
         table(
@@ -157,7 +157,7 @@ def test_changed_resources_are_named_by_uri() -> None:
     assert not same_listing.resources
 
 
-def test_current_says_when_and_how_often_it_was_swapped() -> None:
+def test_current_has_the_table_its_generation_and_its_load_time() -> None:
     current = Current(FixedClock())
     assert (current.table, current.generation, current.loaded_at) == (None, 0, None)
     assert current.server.max_concurrent_requests == 100
@@ -169,7 +169,9 @@ def test_current_says_when_and_how_often_it_was_swapped() -> None:
     assert current.server.name == "shop"
 
 
-def test_subscribers_hear_of_each_swap_until_they_leave(caplog: pytest.LogCaptureFixture) -> None:
+def test_subscribers_are_notified_of_each_swap_until_they_unsubscribe(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     current = Current()
     heard: list[Changes] = []
 

@@ -41,7 +41,7 @@ def test_a_gateway_without_an_endpoint_imports_nothing_of_opentelemetry() -> Non
     ],
     ids=["blank", "disabled", "none"],
 )
-def test_traces_are_off_without_a_word_where_nobody_wants_them(
+def test_traces_are_off_without_logging_if_they_are_disabled(
     off: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     assert from_environment(off, SERVICE) is None
@@ -65,7 +65,7 @@ def test_traces_are_off_without_a_word_where_nobody_wants_them(
     ],
     ids=["protocol", "exporter"],
 )
-def test_what_is_not_supported_is_said_with_what_to_do(
+def test_an_unsupported_setting_is_logged_with_the_fix(
     wrong: dict[str, str], said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert from_environment(ENDPOINT | wrong, SERVICE) is None
@@ -73,7 +73,7 @@ def test_what_is_not_supported_is_said_with_what_to_do(
     assert (record.levelno, record.error) == (logging.WARNING, said)  # type: ignore[attr-defined]
 
 
-def test_a_missing_package_is_said_with_how_to_install_it(
+def test_a_missing_package_is_logged_with_the_command_to_install_it(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "mcp_operator.gateway.traces.export", None)
@@ -82,7 +82,7 @@ def test_a_missing_package_is_said_with_how_to_install_it(
     assert "pip install 'mcp-operator[otel]'" in record.error  # type: ignore[attr-defined]
 
 
-def test_a_value_that_is_none_does_not_keep_the_gateway_from_serving(
+def test_an_invalid_value_turns_traces_off_and_is_logged(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "0")
@@ -91,7 +91,7 @@ def test_a_value_that_is_none_does_not_keep_the_gateway_from_serving(
     assert "max_queue_size must be a positive integer" in record.error  # type: ignore[attr-defined]
 
 
-def test_the_log_has_the_address_of_the_collector_without_its_secrets(
+def test_the_endpoint_is_logged_without_its_credentials(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
