@@ -1,4 +1,4 @@
-"""What the tests of a server's children share."""
+"""Fixtures for the tests of the children of a server."""
 
 from __future__ import annotations
 

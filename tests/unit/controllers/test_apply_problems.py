@@ -1,4 +1,4 @@
-"""When a server is told that its children cannot be written, and in which words."""
+"""When the status of a server says that its children cannot be written, and with which message."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ RACE = ApiError(409, "Conflict", "it has been modified", request=DEPLOYMENT)
 
 
 class Passes:
-    """Passes of one server, whose outcomes a test chooses."""
+    """Reconciliations of one server, with outcomes that the test sets."""
 
     def __init__(self) -> None:
         self.problems = ApplyProblems()
         self.server: Object = {"metadata": {"name": "shop", "namespace": "demo", "generation": 1}}
 
     def fails(self, error: ApiError, *, after: float = 0.0) -> Condition | None:
-        """Judge a pass that took so many seconds."""
+        """Report a failed reconciliation that took this many seconds."""
         began = asyncio.get_running_loop().time() - after
         return self.problems.condition(self.server, Outcome(error=error), began)
 
@@ -41,7 +41,7 @@ class Passes:
         return self.problems.condition(self.server, Outcome(), asyncio.get_running_loop().time())
 
     async def said(self, error: ApiError) -> Condition:
-        """Fail until that is said."""
+        """Fail until the failure is reported."""
         self.fails(error)
         await asyncio.sleep(REPORT_AFTER_SECONDS)
         condition = self.fails(error)
@@ -54,7 +54,7 @@ def passes() -> Passes:
     return Passes()
 
 
-async def test_what_the_api_server_forbids_is_said_at_once(passes: Passes) -> None:
+async def test_a_forbidden_write_is_reported_at_once(passes: Passes) -> None:
     condition = passes.fails(DENIED)
     assert condition is not None
     assert condition.reason == "ApplyFailed"
@@ -62,7 +62,7 @@ async def test_what_the_api_server_forbids_is_said_at_once(passes: Passes) -> No
 
 
 @pytest.mark.parametrize("error", [DOWN, LATE, RACE])
-async def test_a_failure_that_may_pass_by_itself_is_said_once_it_has_lasted(
+async def test_a_transient_failure_is_reported_only_after_it_has_lasted(
     passes: Passes, error: ApiError
 ) -> None:
     assert passes.fails(error) is None
@@ -75,27 +75,29 @@ async def test_a_failure_that_may_pass_by_itself_is_said_once_it_has_lasted(
     assert error.message in condition.message
 
 
-async def test_a_pass_that_hung_for_long_has_lasted(passes: Passes) -> None:
+async def test_a_failure_after_a_long_reconciliation_is_reported_at_once(passes: Passes) -> None:
     assert passes.fails(LATE, after=10.0) is not None
 
 
-async def test_a_failure_that_is_not_to_be_retried_soon_is_said_before(passes: Passes) -> None:
+async def test_a_failure_with_a_long_retry_after_is_reported_at_once(passes: Passes) -> None:
     assert passes.fails(ApiError(503, "Unavailable", "later", retry_after=30.0)) is not None
 
 
-async def test_failures_with_a_success_between_them_have_not_lasted(passes: Passes) -> None:
+async def test_a_success_resets_the_time_that_a_failure_has_lasted(passes: Passes) -> None:
     assert passes.fails(DOWN) is None
     await asyncio.sleep(REPORT_AFTER_SECONDS)
     assert passes.succeeds() is None
     assert passes.fails(DOWN) is None
 
 
-async def test_what_was_said_is_taken_back_with_the_first_success(passes: Passes) -> None:
+async def test_the_first_success_removes_the_problem(passes: Passes) -> None:
     await passes.said(DOWN)
     assert passes.succeeds() is None
 
 
-async def test_numbers_that_differ_do_not_change_the_words(passes: Passes) -> None:
+async def test_a_message_that_differs_only_in_numbers_does_not_change_the_condition(
+    passes: Passes,
+) -> None:
     def reset(port: int) -> ApiError:
         text = f"read tcp 10.0.0.1:{port}->10.0.0.2:443: connection reset"
         return ApiError(500, "InternalError", text, request=DEPLOYMENT)
@@ -105,7 +107,9 @@ async def test_numbers_that_differ_do_not_change_the_words(passes: Passes) -> No
     assert passes.fails(reset(40002)) is first
 
 
-async def test_other_words_for_the_same_failure_wait_for_a_minute(passes: Passes) -> None:
+async def test_a_new_message_for_the_same_failure_is_reported_after_a_minute(
+    passes: Passes,
+) -> None:
     first = await passes.said(DOWN)
     for _ in range(10):
         await asyncio.sleep(REWORD_SECONDS / 20)
@@ -116,7 +120,7 @@ async def test_other_words_for_the_same_failure_wait_for_a_minute(passes: Passes
     assert LATE.message in later.message
 
 
-async def test_another_failure_is_said_at_once(passes: Passes) -> None:
+async def test_a_different_failure_is_reported_at_once(passes: Passes) -> None:
     await passes.said(DOWN)
     refused = passes.fails(DENIED)
     assert refused is not None
@@ -126,7 +130,7 @@ async def test_another_failure_is_said_at_once(passes: Passes) -> None:
     assert other.message.endswith(f"{SERVICE}: full")
 
 
-async def test_a_changed_spec_is_told_what_became_of_it(passes: Passes) -> None:
+async def test_a_failure_is_reported_at_once_after_a_change_of_the_spec(passes: Passes) -> None:
     await passes.said(DOWN)
     passes.server["metadata"]["generation"] = 2
     condition = passes.fails(LATE)
@@ -134,7 +138,7 @@ async def test_a_changed_spec_is_told_what_became_of_it(passes: Passes) -> None:
     assert LATE.message in condition.message
 
 
-async def test_nothing_is_remembered_of_a_server_that_is_gone(passes: Passes) -> None:
+async def test_the_problems_of_a_deleted_server_are_forgotten(passes: Passes) -> None:
     passes.fails(DOWN)
     await asyncio.sleep(REPORT_AFTER_SECONDS)
     passes.problems.forget(passes.problems._failing.copy().popitem()[0])

@@ -1,4 +1,4 @@
-"""What the status of a tool, prompt or resource says, decided from gathered facts."""
+"""The status of a tool, prompt or resource, decided from observed facts."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def decided(one: Compiled, *servers: SelectingServer) -> dict[ConditionType, Con
     return conditions
 
 
-def test_a_good_object_whose_servers_are_confirmed_is_ready() -> None:
+def test_an_object_without_findings_whose_servers_are_programmed_is_ready() -> None:
     conditions = decided(compiled(), by("shop"), by("bar"))
     assert all(condition.status for condition in conditions.values())
     assert conditions[READY].reason is Reason.READY
 
 
-def test_what_a_server_does_not_report_nobody_knows_and_nothing_is_known_to_be_wrong() -> None:
+def test_an_object_of_a_server_that_does_not_report_is_ready_and_programmed_unknown() -> None:
     silent = SelectingServer(Key("demo", "own"), (), programmed=True, unreported=True)
     conditions = decided(compiled(), by("shop"), silent)
     assert conditions[PROGRAMMED].status is None
@@ -66,14 +66,14 @@ def test_what_a_server_does_not_report_nobody_knows_and_nothing_is_known_to_be_w
     assert conditions[READY].reason is Reason.NOT_REPORTED
 
 
-def test_a_server_that_is_behind_counts_before_one_that_does_not_report() -> None:
+def test_a_server_that_is_not_programmed_takes_precedence_over_one_that_does_not_report() -> None:
     silent = SelectingServer(Key("demo", "own"), (), programmed=True, unreported=True)
     conditions = decided(compiled(), by("shop", programmed=False), silent)
     assert conditions[PROGRAMMED].reason is Reason.SERVER_NOT_PROGRAMMED
     assert conditions[READY].status is False
 
 
-def test_an_object_that_nobody_selects_is_told_to_look_at_its_labels() -> None:
+def test_the_message_for_an_object_that_is_not_selected_names_its_labels() -> None:
     conditions = decided(compiled())
     assert conditions[ACCEPTED].status
     assert not conditions[PROGRAMMED].status
@@ -84,7 +84,7 @@ def test_an_object_that_nobody_selects_is_told_to_look_at_its_labels() -> None:
 @pytest.mark.parametrize(
     ("finding", "cause"), [(INVALID, ACCEPTED), (MISSING, RESOLVED)], ids=["invalid", "missing"]
 )
-def test_what_is_wrong_is_said_by_its_condition_and_by_ready(
+def test_a_finding_is_reported_in_its_condition_and_in_ready(
     finding: Finding, cause: ConditionType
 ) -> None:
     conditions = decided(compiled(finding), by())
@@ -95,7 +95,7 @@ def test_what_is_wrong_is_said_by_its_condition_and_by_ready(
     assert conditions[PROGRAMMED].reason is Reason.NOT_ACCEPTED
 
 
-def test_several_mistakes_are_all_said_each_once() -> None:
+def test_several_findings_are_each_reported_once() -> None:
     second = Finding(ACCEPTED, Reason.UNDECLARED_ARGUMENT, "and another")
     conditions = decided(compiled(INVALID, second, INVALID, MISSING), by())
     assert conditions[ACCEPTED].reason is Reason.INVALID_SCHEMA
@@ -104,25 +104,25 @@ def test_several_mistakes_are_all_said_each_once() -> None:
     assert conditions[READY].reason is Reason.INVALID_SCHEMA
 
 
-def test_a_name_that_is_lost_in_one_server_is_not_accepted() -> None:
+def test_an_object_that_lost_a_name_in_one_server_is_not_accepted() -> None:
     conditions = decided(compiled(), by("shop"), by("bar", lost=(LOST,)))
     assert conditions[ACCEPTED].reason is Reason.DUPLICATE_NAME
     assert conditions[READY].message == "taken by another"
 
 
-def test_a_mistake_of_its_own_comes_before_a_lost_name() -> None:
+def test_a_finding_of_the_object_takes_precedence_over_a_lost_name() -> None:
     conditions = decided(compiled(INVALID), by(lost=(LOST,)))
     assert conditions[ACCEPTED].message == "the schema is wrong"
 
 
-def test_an_object_is_programmed_once_all_its_servers_are() -> None:
+def test_an_object_is_programmed_when_all_its_servers_are() -> None:
     conditions = decided(compiled(), by("a", programmed=False), by("b"), by("c", programmed=False))
     assert conditions[PROGRAMMED].reason is Reason.SERVER_NOT_PROGRAMMED
     assert conditions[PROGRAMMED].message == "not yet served by demo/a, demo/c"
     assert conditions[READY].reason is Reason.SERVER_NOT_PROGRAMMED
 
 
-def test_a_remark_is_said_without_doing_harm() -> None:
+def test_a_remark_is_reported_and_the_object_is_ready() -> None:
     one = Compiled("MCPTool", Key("demo", "x"), "", (tool(),), (IGNORED,))
     conditions = decided(one, by())
     assert conditions[ACCEPTED].status
@@ -132,16 +132,16 @@ def test_a_remark_is_said_without_doing_harm() -> None:
 
 
 @pytest.mark.parametrize("servers", [(), (by(),), (by(programmed=False),)])
-def test_an_object_that_is_switched_off_is_accepted_and_not_served(servers: Any) -> None:
+def test_a_disabled_object_is_accepted_and_not_programmed(servers: Any) -> None:
     conditions = decided(compiled(DISABLED), *servers)
     assert conditions[ACCEPTED].status
     assert not conditions[PROGRAMMED].status
-    assert conditions[READY].status  # it is as its spec says: nothing more is to come
+    assert conditions[READY].status  # it is as its spec says: nothing more will happen
     for type_ in (PROGRAMMED, READY):
         assert conditions[type_].reason is Reason.DISABLED
 
 
-def test_an_object_of_servers_that_are_scaled_to_zero_waits_for_nothing() -> None:
+def test_an_object_of_a_server_scaled_to_zero_is_ready() -> None:
     resting = SelectingServer(Key("demo", "shop"), (), programmed=False, scaled_to_zero=True)
     conditions = decided(compiled(), resting, by("bar"))
     assert not conditions[PROGRAMMED].status
@@ -153,7 +153,7 @@ def test_an_object_of_servers_that_are_scaled_to_zero_waits_for_nothing() -> Non
     assert not late[READY].status
 
 
-def test_every_server_says_whether_it_serves_the_object() -> None:
+def test_the_status_has_an_entry_for_each_selecting_server() -> None:
     assert server_entries(compiled(), [by("a"), by("b", lost=(LOST,))]) == [
         {"namespace": "demo", "name": "a", "accepted": True},
         {
@@ -166,16 +166,16 @@ def test_every_server_says_whether_it_serves_the_object() -> None:
     ]
 
 
-def test_a_mistake_of_the_object_is_said_for_every_server() -> None:
+def test_a_finding_of_the_object_is_reported_for_every_server() -> None:
     servers = server_entries(compiled(MISSING), [by("a"), by("b", lost=(LOST,))])
     assert [server["reason"] for server in servers] == ["ServiceNotFound"] * 2
 
 
-def test_a_remark_is_no_reason_not_to_accept() -> None:
+def test_an_object_with_a_remark_is_accepted_by_its_server() -> None:
     assert server_entries(compiled(IGNORED), [by()])[0]["accepted"]
 
 
-def test_a_status_stays_small_however_much_is_wrong_and_whoever_selects_it() -> None:
+def test_the_size_of_a_status_is_limited_with_many_findings_and_servers() -> None:
     many = [
         Finding(ACCEPTED, Reason.INVALID_SCHEMA, f"tools[{n}]: {'x' * 500}") for n in range(128)
     ]

@@ -1,4 +1,4 @@
-"""How children follow what is desired, their owner's end, and the number of pods its autoscaler."""
+"""Children are applied and deleted, and an autoscaler takes over the number of replicas."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.desired import FIXED, NAME, SCALED, child, verbs
 HAND_OVER = f"apply as {REPLICAS_MANAGER}"
 
 
-async def test_replicas_get_another_owner_before_they_are_no_longer_applied(
+async def test_replicas_are_handed_over_before_they_are_no_longer_applied(
     cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
     await children.apply(owner, FIXED)
@@ -41,7 +41,7 @@ async def test_nothing_is_handed_over_without_a_deployment_or_with_an_autoscaler
     assert verbs(cluster) == [("apply", "Deployment"), ("apply", "HorizontalPodAutoscaler")]
 
 
-async def test_replicas_that_cannot_be_handed_over_go_on_being_applied(
+async def test_replicas_are_still_applied_when_the_handover_fails(
     cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
     await children.apply(owner, FIXED)
@@ -61,14 +61,14 @@ def vanish(cluster: CachedCluster) -> None:
 
 @pytest.fixture
 async def applied_twice(cluster: CachedCluster, owner: Object, children: ChildrenApplier) -> None:
-    """A child that was made, and then found to be as it should."""
+    """Create a child, and then find it as desired."""
     for _ in range(2):
         await children.apply(owner, FIXED)
     cluster.reads.clear()
 
 
 @pytest.mark.usefixtures("applied_twice")
-async def test_a_child_that_has_vanished_is_made_again(
+async def test_a_child_that_has_disappeared_is_recreated(
     cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
     vanish(cluster)
@@ -80,7 +80,7 @@ async def test_a_child_that_has_vanished_is_made_again(
 
 
 @pytest.mark.usefixtures("applied_twice")
-async def test_whether_the_owner_lives_is_asked_only_where_a_child_has_vanished(
+async def test_the_owner_is_read_only_when_a_child_has_disappeared(
     cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
     await children.apply(owner, [child(DEPLOYMENTS, replicas=4)])
@@ -89,7 +89,7 @@ async def test_whether_the_owner_lives_is_asked_only_where_a_child_has_vanished(
 
 
 @pytest.mark.usefixtures("applied_twice")
-async def test_a_child_of_an_owner_that_is_gone_unheard_is_not_made_again(
+async def test_a_child_is_not_recreated_when_the_owner_no_longer_exists(
     cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
     vanish(cluster)
@@ -107,7 +107,7 @@ async def test_a_child_of_an_owner_that_is_gone_unheard_is_not_made_again(
     [{"uid": "that of another"}, {"deletionTimestamp": "2026-01-01T00:00:00Z"}],
     ids=["recreated", "being deleted"],
 )
-async def test_a_child_is_not_made_for_an_owner_that_is(
+async def test_a_child_is_not_recreated_when_the_owner_is_recreated_or_being_deleted(
     present: Object, cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
     vanish(cluster)
@@ -120,7 +120,7 @@ async def test_a_child_is_not_made_for_an_owner_that_is(
     assert cluster.writes == []
 
 
-async def test_in_a_namespace_that_ends_only_the_first_child_is_tried(
+async def test_in_a_terminating_namespace_only_the_first_child_is_tried(
     cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
     cause = Cause("metadata.namespace", "NamespaceTerminating", "it is being terminated")

@@ -1,4 +1,4 @@
-"""What is applied of a server where one of its children is somebody else's, or is refused."""
+"""Children of a server are applied when one of them is not controlled by it, or is rejected."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ EVERY = [
 
 
 @pytest.mark.parametrize("wanted", EVERY, ids=lambda wanted: wanted.resource.kind)
-async def test_nothing_is_applied_where_one_child_is_not_ours(
+async def test_nothing_is_applied_when_one_child_belongs_to_another_owner(
     wanted: Child, cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
     put_foreign(cluster, wanted.resource, owned=wanted.resource == SERVICEACCOUNTS)
@@ -48,7 +48,7 @@ async def test_nothing_is_applied_where_one_child_is_not_ours(
     assert cluster.writes == []
 
 
-async def test_a_service_account_that_nobody_controls_is_used_as_it_is(
+async def test_a_service_account_without_an_owner_is_used_unchanged(
     cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
     put_foreign(cluster, SERVICEACCOUNTS)
@@ -61,7 +61,7 @@ async def test_a_service_account_that_nobody_controls_is_used_as_it_is(
     assert made == {wanted.resource.kind for wanted in EVERY} - {"ServiceAccount"}
 
 
-async def test_every_object_in_the_way_is_named_whether_or_not_it_is_cached(
+async def test_every_conflicting_object_is_named_whether_or_not_it_is_cached(
     cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
     put_foreign(cluster, ROLES)
@@ -75,7 +75,7 @@ async def test_every_object_in_the_way_is_named_whether_or_not_it_is_cached(
     ]
 
 
-async def test_what_runs_already_stays_as_it_is_while_something_is_in_the_way(
+async def test_existing_children_are_not_changed_while_there_is_a_conflict(
     cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
     await children.apply(owner, FIXED)
@@ -87,7 +87,7 @@ async def test_what_runs_already_stays_as_it_is_while_something_is_in_the_way(
     assert cluster.writes == []
 
 
-async def test_somebody_who_is_faster_than_a_write_stops_all_that_come_after_it(
+async def test_a_conflict_during_a_write_stops_the_remaining_writes(
     cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
     def overtake(_: str, obj: Object) -> None:
@@ -111,7 +111,7 @@ async def test_somebody_who_is_faster_than_a_write_stops_all_that_come_after_it(
         ("ConfigMap", set()),
     ],
 )
-async def test_no_child_is_made_that_would_wait_for_one_that_was_refused(
+async def test_children_that_depend_on_a_rejected_child_are_not_applied(
     refused: str,
     without: set[str],
     cluster: CachedCluster,
@@ -133,7 +133,7 @@ async def test_no_child_is_made_that_would_wait_for_one_that_was_refused(
     assert {each.resource.kind for each in EVERY} - tried == without
 
 
-async def test_nothing_is_applied_that_could_not_be_looked_for(
+async def test_nothing_is_applied_when_reading_the_children_fails(
     cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
     def fail(_: Key) -> None:
@@ -148,13 +148,13 @@ async def test_nothing_is_applied_that_could_not_be_looked_for(
 
 
 @pytest.mark.looptime
-async def test_a_pass_whose_writes_hang_leaves_the_rest_to_the_next(
+async def test_a_reconciliation_whose_writes_hang_leaves_the_rest_to_the_next(
     cluster: CachedCluster,
     owner: Object,
     children: ChildrenApplier,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each of many children may wait for a webhook, and hold up the servers of others."""
+    """Each of many children can wait for a webhook, and delay other servers."""
     tried = []
 
     async def hang(_: Resource, obj: Object, **__: object) -> Object:

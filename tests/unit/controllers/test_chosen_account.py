@@ -1,4 +1,4 @@
-"""A ServiceAccount of the user's own: it has to consent, and is watched for that."""
+"""A ServiceAccount that the user chooses: it must allow its use, and is watched for that."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def bound(bench: Bench) -> list[str]:
 
 
 @pytest.mark.looptime
-async def test_pods_run_as_an_account_that_consents_and_may_read_their_catalog(
+async def test_pods_run_as_an_account_that_allows_it_and_can_read_their_catalog(
     bench: Bench,
 ) -> None:
     bench.cluster.put("ServiceAccount", "identity", metadata=CONSENTS)
@@ -58,7 +58,7 @@ async def test_pods_run_as_an_account_that_consents_and_may_read_their_catalog(
 
 @pytest.mark.looptime
 @pytest.mark.parametrize("labels", [None, {}, {"mcp-operator.dev/usable": "false"}])
-async def test_without_consent_no_pod_is_made_and_the_condition_says_what_is_missing(
+async def test_without_the_label_of_the_account_no_deployment_is_created(
     bench: Bench, labels: dict[str, str] | None
 ) -> None:
     if labels is not None:
@@ -75,7 +75,7 @@ async def test_without_consent_no_pod_is_made_and_the_condition_says_what_is_mis
 
 
 @pytest.mark.looptime
-async def test_when_consent_is_taken_back_pods_stay_as_they_are_and_follow_the_catalog(
+async def test_without_the_label_existing_pods_are_kept_and_get_new_catalogs(
     bench: Bench,
 ) -> None:
     bench.cluster.put("ServiceAccount", "identity", metadata=CONSENTS)
@@ -99,12 +99,12 @@ async def test_when_consent_is_taken_back_pods_stay_as_they_are_and_follow_the_c
 
 
 @pytest.mark.looptime
-async def test_the_account_that_the_operator_made_goes_once_another_is_used(bench: Bench) -> None:
+async def test_the_created_account_is_deleted_after_another_account_is_used(bench: Bench) -> None:
     await bench.reconcile()
     assert bench.child(SERVICEACCOUNTS, OURS)
     bench.cluster.server("shop", **NAMED)
     await bench.reconcile()
-    assert bench.child(SERVICEACCOUNTS, OURS), "the pods that are there still run as it"
+    assert bench.child(SERVICEACCOUNTS, OURS), "the existing pods still run as it"
     assert (runs_as(bench), bound(bench)) == (OURS.name, [OURS.name])
     bench.cluster.put("ServiceAccount", "identity", metadata=CONSENTS)
     await bench.reconcile()
@@ -113,7 +113,7 @@ async def test_the_account_that_the_operator_made_goes_once_another_is_used(benc
 
 
 @pytest.mark.looptime
-async def test_a_change_of_an_account_concerns_the_servers_of_its_namespace_that_name_it(
+async def test_a_changed_account_enqueues_the_servers_of_its_namespace_that_use_it(
     bench: Bench,
 ) -> None:
     bench.cluster.server("other")
@@ -127,7 +127,7 @@ async def test_a_change_of_an_account_concerns_the_servers_of_its_namespace_that
     assert by_default == [Key("demo", "other"), SHOP]
 
 
-def test_an_account_that_something_controls_is_not_used() -> None:
+def test_an_account_that_another_object_controls_is_not_used() -> None:
     owner = {"apiVersion": "v1", "kind": "X", "name": "x", "uid": "u", "controller": True}
     owned: Object = {"metadata": {"name": "identity", "ownerReferences": [owner]}}
     found = account_finding(server(**NAMED), CONTEXT, lambda _: owned)
@@ -135,7 +135,7 @@ def test_an_account_that_something_controls_is_not_used() -> None:
     assert "is controlled by another object" in found.message
 
 
-def test_the_installation_may_name_an_account_and_each_namespace_has_to_consent() -> None:
+def test_an_account_of_the_installation_must_allow_its_use_in_each_namespace() -> None:
     template = PodTemplate.model_validate({"spec": {"serviceAccountName": "platform"}})
     context = replace(CONTEXT, pod_template=template)
     asked: list[Key] = []

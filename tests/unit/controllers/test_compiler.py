@@ -1,4 +1,4 @@
-"""How objects are compiled: again only when a spec, or a fact that it refers to, has changed."""
+"""Objects are compiled again only when the spec, or a fact that it refers to, has changed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def compiler(cluster: CachedCluster) -> Compiler:
     return Compiler(cluster.cache.parser, reader, LongWork())
 
 
-async def test_an_unchanged_object_gives_the_identical_result(
+async def test_an_unchanged_object_returns_the_identical_result(
     cluster: CachedCluster, compiler: Compiler
 ) -> None:
     raw = cluster.tool("search")
@@ -45,17 +45,13 @@ async def test_an_unchanged_object_gives_the_identical_result(
     assert await compiler.compile(relabelled) is first
 
 
-async def test_another_spec_gives_another_result(
-    cluster: CachedCluster, compiler: Compiler
-) -> None:
+async def test_a_changed_spec_is_compiled_again(cluster: CachedCluster, compiler: Compiler) -> None:
     first = await compiler.compile(cluster.tool("search"))
     second = await compiler.compile(cluster.tool("search", description="new"))
     assert second != first
 
 
-async def test_another_fact_gives_another_result(
-    cluster: CachedCluster, compiler: Compiler
-) -> None:
+async def test_a_changed_fact_is_compiled_again(cluster: CachedCluster, compiler: Compiler) -> None:
     raw = cluster.tool("search")
     assert len((await compiler.compile(raw)).entries) == 1
     cluster.remove("Service", "orders")
@@ -63,7 +59,7 @@ async def test_another_fact_gives_another_result(
     assert [finding.reason for finding in without.findings] == [Reason.SERVICE_NOT_FOUND]
 
 
-async def test_a_grant_that_comes_or_goes_gives_another_result(
+async def test_a_created_or_deleted_grant_is_compiled_again(
     cluster: CachedCluster, compiler: Compiler
 ) -> None:
     raw = cluster.tool("search", service={"name": "orders", "namespace": "other", "port": 80})
@@ -89,7 +85,7 @@ async def test_an_object_that_is_recreated_is_compiled_again(
     assert second != first
 
 
-async def test_an_object_that_cannot_be_read_gives_the_identical_result_too(
+async def test_an_unchanged_object_that_cannot_be_parsed_returns_the_identical_result(
     cluster: CachedCluster, compiler: Compiler
 ) -> None:
     raw = cluster.tool("search", method="TRACE")
@@ -98,19 +94,19 @@ async def test_an_object_that_cannot_be_read_gives_the_identical_result_too(
     assert await compiler.compile(raw) is broken
 
 
-async def test_what_cannot_be_asked_is_not_taken_for_missing(
+async def test_an_api_error_while_reading_a_reference_is_raised(
     cluster: CachedCluster, compiler: Compiler
 ) -> None:
     def fail(_: Key) -> None:
-        raise ApiError(500, "InternalError", "etcd is away")
+        raise ApiError(500, "InternalError", "etcd is unavailable")
 
     raw = cluster.tool("search", request=WITH_SECRET)
     cluster.on_read = fail
-    with pytest.raises(ApiError, match="etcd is away"):
+    with pytest.raises(ApiError, match="etcd is unavailable"):
         await compiler.compile(raw)
 
 
-async def test_nothing_is_kept_of_objects_that_are_gone(
+async def test_the_result_of_a_deleted_object_is_forgotten(
     cluster: CachedCluster, compiler: Compiler
 ) -> None:
     raw = cluster.tool("search")
@@ -119,7 +115,7 @@ async def test_nothing_is_kept_of_objects_that_are_gone(
     assert compiler._results == {}
 
 
-async def test_an_object_that_goes_while_its_facts_are_read_leaves_nothing_behind(
+async def test_no_result_is_kept_for_an_object_deleted_during_compilation(
     cluster: CachedCluster, compiler: Compiler
 ) -> None:
     cluster.put("Secret", "login", data={"token": ""})
@@ -134,7 +130,7 @@ def gone(cluster: CachedCluster, compiler: Compiler, raw: Object) -> None:
     compiler.forget(uid_of(raw))
 
 
-async def test_an_object_that_this_release_fails_to_compile_costs_no_other(
+async def test_an_unexpected_error_in_one_object_does_not_affect_others(
     cluster: CachedCluster, compiler: Compiler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def compile_all_but_one(obj: CatalogObject, facts: Facts) -> Compiled:
@@ -149,7 +145,7 @@ async def test_an_object_that_this_release_fails_to_compile_costs_no_other(
     assert len((await compiler.compile(cluster.tool("search"))).entries) == 1
 
 
-async def test_a_large_object_that_two_ask_for_is_compiled_once(
+async def test_a_large_object_that_is_requested_twice_is_compiled_once(
     cluster: CachedCluster, compiler: Compiler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled: list[CatalogObject] = []

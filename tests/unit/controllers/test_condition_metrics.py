@@ -1,4 +1,4 @@
-"""Conditions as metrics: one series each, of what the caches hold, up to a bound."""
+"""Conditions as metrics: one series for each in the caches, up to a limit."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_an_object_without_a_status_has_no_series() -> None:
     assert shown(metrics) == ["mcp_operator_resource_conditions_omitted 0.0"]
 
 
-def test_what_exceeds_the_bound_is_counted() -> None:
+def test_series_over_the_limit_are_counted_as_omitted() -> None:
     tools = stored(*(with_conditions(f"tool-{number}", Ready="True") for number in range(5)))
     lines = shown(ConditionMetrics({"MCPTool": tools}, limit=2))
     assert len(lines) == 3

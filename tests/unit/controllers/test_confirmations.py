@@ -1,4 +1,4 @@
-"""How the operator learns which pods serve a catalog."""
+"""The operator asks pods which catalog they serve."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ONE, TWO = (Pod(uid=str(n), name=f"pod-{n}", ip="127.0.0.1", port=8081) for n in
 
 
 class Pods:
-    """Pods that answer what the test says, as soon as it is said."""
+    """Pods that give the answers that the test sets."""
 
     def __init__(self) -> None:
         self.serves: dict[str, str | AskError] = defaultdict(str)
@@ -50,7 +50,7 @@ def watching(pods: Pods) -> Confirmations:
 
 
 @pytest.mark.looptime
-async def test_a_pod_counts_once_it_has_confirmed_the_digest(pods: Pods) -> None:
+async def test_a_pod_is_synced_when_it_has_confirmed_the_digest(pods: Pods) -> None:
     confirmations = watching(pods)
     assert confirmations.expect(SERVER, "new", [ONE]).missing == {"pod-1": "has not answered yet"}
     pods.serves["1"] = "old"
@@ -64,7 +64,7 @@ async def test_a_pod_counts_once_it_has_confirmed_the_digest(pods: Pods) -> None
 
 
 @pytest.mark.looptime
-async def test_a_pod_that_cannot_be_reached_is_asked_again_with_growing_pauses(pods: Pods) -> None:
+async def test_an_unreachable_pod_is_asked_again_with_backoff(pods: Pods) -> None:
     confirmations = watching(pods)
     pods.serves["1"] = AskError("cannot be reached on port 8081")
     confirmations.expect(SERVER, "new", [ONE])
@@ -99,7 +99,7 @@ async def test_a_pod_that_stopped_being_ready_must_confirm_again(pods: Pods) -> 
 
 
 @pytest.mark.looptime
-async def test_a_forgotten_server_is_asked_no_more(pods: Pods) -> None:
+async def test_the_pods_of_a_forgotten_server_are_no_longer_asked(pods: Pods) -> None:
     confirmations = watching(pods)
     confirmations.expect(SERVER, "new", [ONE])
     await asyncio.sleep(0.1)
@@ -132,7 +132,7 @@ async def test_a_pod_that_lacks_something_is_asked_until_it_has_it(pods: Pods) -
 
 
 @pytest.mark.looptime
-async def test_a_pod_with_a_redis_is_asked_again_and_only_its_coming_and_going_is_told(
+async def test_a_pod_with_a_redis_is_polled_and_only_changes_notify_the_server(
     pods: Pods,
 ) -> None:
     confirmations = watching(pods)

@@ -1,4 +1,4 @@
-"""What the operator remembers of which server's pods have confirmed which object."""
+"""The record of which objects the pods of each server have confirmed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_nothing_is_confirmed_before_it_is_recorded(
     assert not confirmed_objects.includes(SHOP, ONE)
 
 
-async def test_an_object_is_confirmed_exactly_as_it_was_recorded(
+async def test_only_the_recorded_state_of_an_object_is_confirmed(
     confirmed_objects: ConfirmedObjects,
 ) -> None:
     await confirmed_objects.record(SHOP, [ONE])
@@ -54,7 +54,7 @@ async def test_an_object_is_confirmed_exactly_as_it_was_recorded(
     assert not confirmed_objects.includes(BAR, ONE)
 
 
-async def test_only_objects_that_differ_from_before_are_told_of(
+async def test_only_objects_whose_record_changed_are_notified(
     confirmed_objects: ConfirmedObjects, told: list[Key]
 ) -> None:
     await confirmed_objects.record(SHOP, [ONE, TWO])
@@ -67,7 +67,7 @@ async def test_only_objects_that_differ_from_before_are_told_of(
     assert told == []
 
 
-async def test_an_object_that_is_no_longer_served_is_told_of(
+async def test_an_object_that_is_no_longer_served_is_notified(
     confirmed_objects: ConfirmedObjects, told: list[Key]
 ) -> None:
     await confirmed_objects.record(SHOP, [ONE, TWO])
@@ -77,7 +77,9 @@ async def test_an_object_that_is_no_longer_served_is_told_of(
     assert not confirmed_objects.includes(SHOP, ONE)
 
 
-async def test_a_server_that_is_gone_is_forgotten(confirmed_objects: ConfirmedObjects) -> None:
+async def test_the_record_of_a_deleted_server_is_forgotten(
+    confirmed_objects: ConfirmedObjects,
+) -> None:
     await confirmed_objects.record(SHOP, [ONE])
     await confirmed_objects.record(BAR, [ONE])
     confirmed_objects.forget(SHOP)
@@ -97,7 +99,7 @@ async def test_a_server_with_a_failing_child_still_serves_what_its_pods_have(
     assert not confirmed_objects.was_selected(SHOP, ONE)
 
 
-async def test_what_pods_have_confirmed_beside_a_failing_child_is_served(
+async def test_objects_that_pods_confirmed_despite_a_failing_child_are_served(
     confirmed_objects: ConfirmedObjects,
 ) -> None:
     await confirmed_objects.record_failure(SHOP, [ONE, TWO], [ONE])
@@ -105,7 +107,7 @@ async def test_what_pods_have_confirmed_beside_a_failing_child_is_served(
     assert not confirmed_objects.includes(SHOP, TWO)
 
 
-async def test_objects_are_told_of_that_are_selected_for_the_first_time_or_differently(
+async def test_newly_selected_or_changed_objects_are_notified(
     confirmed_objects: ConfirmedObjects, told: list[Key]
 ) -> None:
     await confirmed_objects.record_failure(SHOP, [ONE, TWO], ())
@@ -118,7 +120,7 @@ async def test_objects_are_told_of_that_are_selected_for_the_first_time_or_diffe
     assert told == []
 
 
-async def test_objects_are_told_of_though_the_one_who_recorded_them_is_cancelled(
+async def test_objects_are_notified_even_when_the_recording_task_is_cancelled(
     confirmed_objects: ConfirmedObjects, told: list[Key], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     objects = [obj(str(number)) for number in range(10)]

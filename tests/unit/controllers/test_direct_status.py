@@ -1,4 +1,4 @@
-"""What the status of an MCPServer in mode Direct says, decided from gathered facts."""
+"""The status of an MCPServer in mode Direct, decided from observed facts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def decided(given: ObservedServer) -> dict[ConditionType, Condition]:
     return declared(server_conditions(given))
 
 
-def test_of_an_image_that_does_not_report_its_catalog_nobody_knows_what_it_serves() -> None:
+def test_programmed_is_unknown_for_an_image_that_does_not_report_its_catalog() -> None:
     conditions = decided(view(spec=DIRECT, confirmed=None))
     assert conditions[PROGRAMMED].status is None
     assert conditions[PROGRAMMED].reason is Reason.NOT_REPORTED
@@ -27,20 +27,20 @@ def test_of_an_image_that_does_not_report_its_catalog_nobody_knows_what_it_serve
     assert conditions[READY].reason is Reason.NOT_REPORTED
 
 
-def test_an_image_that_does_not_report_its_catalog_is_ready_once_its_pods_are_available() -> None:
+def test_an_image_that_does_not_report_its_catalog_is_not_ready_without_available_pods() -> None:
     conditions = decided(view(spec=DIRECT, confirmed=None, deployment={"status": {}}))
     assert conditions[READY].status is False
     assert conditions[READY].reason is Reason.UNAVAILABLE
 
 
-def test_an_image_that_reports_its_catalog_is_judged_as_a_gateway_is() -> None:
+def test_an_image_that_reports_its_catalog_has_the_conditions_of_a_gateway() -> None:
     reporting = DIRECT | {"direct": {"reportsCatalog": True}}
     conditions = decided(view(spec=reporting))
     assert conditions[PROGRAMMED].reason is Reason.PROGRAMMED
     behind = Confirmed(1, {"pod-a": "serves catalog 4567"}, 9, {"pod-b": "has no session key"})
     conditions = decided(view(spec=reporting, confirmed=behind))
     assert conditions[READY].reason is Reason.PROPAGATING
-    assert conditions[DEGRADED].reason is Reason.HEALTHY  # sessions are its own affair
+    assert conditions[DEGRADED].reason is Reason.HEALTHY  # the image manages its own sessions
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_an_image_that_reports_its_catalog_is_judged_as_a_gateway_is() -> None:
         ({"address": "redis.example.com"}, Reason.EGRESS_INCOMPLETE),
     ],
 )
-def test_a_policy_around_an_image_of_ones_own_names_the_redis_that_it_blocks(
+def test_a_network_policy_of_a_direct_server_that_blocks_its_redis_is_reported(
     redis: Object, reason: Reason
 ) -> None:
     spec = DIRECT | {"redis": redis, "networkPolicy": {"mode": "Full"}}

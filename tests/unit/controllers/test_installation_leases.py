@@ -1,4 +1,4 @@
-"""Two installations of the operator in one cluster leave each other's servers alone."""
+"""Two installations of the operator in one cluster do not manage each other's servers."""
 
 from __future__ import annotations
 
@@ -55,22 +55,22 @@ def leases(
     return InstallationLeases(client, Noon(), installation, lambda _: labels), client
 
 
-async def test_a_server_that_nobody_runs_is_ours() -> None:
+async def test_a_server_that_no_installation_manages_is_ours() -> None:
     ours, _ = leases()
     assert await ours.other_installation(server()) == ""
 
 
-async def test_a_server_that_we_run_is_ours() -> None:
+async def test_a_server_that_this_installation_manages_is_ours() -> None:
     ours, _ = leases()
     assert await ours.other_installation(server(OURS)) == ""
 
 
-async def test_a_server_that_a_living_installation_runs_is_not_ours() -> None:
+async def test_a_server_of_another_active_installation_is_not_ours() -> None:
     ours, _ = leases(lease(age=10))
     assert await ours.other_installation(server(THEIRS)) == THEIRS
 
 
-async def test_a_server_that_is_left_alone_is_logged_once(
+async def test_a_server_of_another_installation_is_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     ours, _ = leases(lease(age=10))
@@ -87,7 +87,7 @@ async def test_a_server_that_is_left_alone_is_logged_once(
 @pytest.mark.parametrize(
     "found", [None, lease(age=600), lease(age=1, holder="")], ids=["gone", "expired", "released"]
 )
-async def test_a_server_of_an_installation_that_is_gone_becomes_ours(found: Object | None) -> None:
+async def test_a_server_of_an_inactive_installation_becomes_ours(found: Object | None) -> None:
     ours, _ = leases(found)
     assert await ours.other_installation(server(THEIRS)) == ""
 
@@ -117,25 +117,25 @@ async def test_a_server_in_a_namespace_that_its_installation_has_left_becomes_ou
         (working_in(namespace_selector="size > 3"), {}),
     ],
 )
-async def test_a_server_in_a_namespace_where_its_installation_may_work_is_not_ours(
+async def test_a_server_in_a_namespace_of_its_active_installation_is_not_ours(
     found: Object, labels: Mapping[str, str] | None
 ) -> None:
     ours, _ = leases(found, labels=labels)
     assert await ours.other_installation(server(THEIRS)) == THEIRS
 
 
-async def test_a_leader_that_is_changing_keeps_its_servers() -> None:
+async def test_an_installation_keeps_its_servers_during_a_change_of_leaders() -> None:
     ours, _ = leases(lease(age=40))
     assert await ours.other_installation(server(THEIRS)) == THEIRS
 
 
-async def test_without_leader_election_nothing_is_respected() -> None:
+async def test_without_leader_election_other_installations_are_ignored() -> None:
     ours, _ = leases(lease(age=10), installation="")
     assert await ours.other_installation(server(THEIRS)) == ""
 
 
 @pytest.mark.looptime
-async def test_a_lease_is_read_seldom_and_its_end_noticed() -> None:
+async def test_a_lease_is_cached_and_its_deletion_is_noticed_later() -> None:
     ours, client = leases(lease(age=10))
     assert await ours.other_installation(server(THEIRS)) == THEIRS
     client.objects.clear()
@@ -153,13 +153,13 @@ class Refusing(FakeClient):
         raise ApiError(self.status, "Refused", "no")
 
 
-async def test_a_lease_that_may_not_be_read_does_not_hold_a_server_for_ever() -> None:
+async def test_a_server_becomes_ours_when_reading_the_lease_is_forbidden() -> None:
     assert (
         await InstallationLeases(Refusing(403), Noon(), OURS).other_installation(server(THEIRS))
         == ""
     )
 
 
-async def test_an_api_error_decides_nothing() -> None:
+async def test_an_api_error_while_reading_the_lease_is_raised() -> None:
     with pytest.raises(ApiError):
         await InstallationLeases(Refusing(500), Noon(), OURS).other_installation(server(THEIRS))

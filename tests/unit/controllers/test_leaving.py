@@ -1,4 +1,4 @@
-"""Namespaces that leave the operator's selection: what runs there runs on, and is left alone."""
+"""Namespaces that the operator no longer selects: their servers are kept, and not changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SECRET_OLD_SECONDS = 30
 
 
 async def served() -> Bench:
-    """Have a server with one tool, in a namespace with the label that the operator asks for."""
+    """Return a server with one tool, in a namespace with the label that the operator selects."""
     bench = Bench(Scope(selector="mcp=yes"))
     bench.cluster.namespace("demo", mcp="yes")
     bench.cluster.put("Secret", "login", data={"token": ""})
@@ -25,7 +25,7 @@ async def served() -> Bench:
 
 
 @pytest.mark.looptime
-async def test_a_namespace_that_leaves_keeps_its_catalog_and_nothing_is_written() -> None:
+async def test_nothing_is_written_in_a_namespace_that_is_no_longer_selected() -> None:
     bench = await served()
     bench.cluster.namespace("demo")
     bench.cluster.writes.clear()
@@ -36,7 +36,7 @@ async def test_a_namespace_that_leaves_keeps_its_catalog_and_nothing_is_written(
 
 
 @pytest.mark.looptime
-async def test_a_namespace_that_leaves_in_the_middle_of_a_pass_keeps_its_catalog() -> None:
+async def test_a_namespace_that_is_deselected_during_a_reconciliation_keeps_its_catalog() -> None:
     bench = await served()
     await asyncio.sleep(SECRET_OLD_SECONDS)  # so that it is read again
     bench.cluster.tool("second", request=LOGIN)
@@ -53,7 +53,7 @@ async def test_a_namespace_that_leaves_in_the_middle_of_a_pass_keeps_its_catalog
 
 
 @pytest.mark.looptime
-async def test_a_namespace_that_comes_back_is_brought_up_to_date() -> None:
+async def test_a_namespace_that_is_selected_again_is_reconciled() -> None:
     bench = await served()
     bench.cluster.namespace("demo")
     bench.cluster.tool("second")

@@ -1,4 +1,4 @@
-"""Whose turn it is to work on something large, and how much of the time that takes."""
+"""Namespaces take turns with large work, and each gets a share of the time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mcp_operator.controllers.long_work import CREDIT_SECONDS, MAX_REST_SECONDS,
 pytestmark = pytest.mark.looptime
 
 
-async def test_large_work_runs_beside_the_event_loop_and_small_work_in_it() -> None:
+async def test_large_work_runs_in_a_thread_and_small_work_in_the_event_loop() -> None:
     turns = LongWork()
     async with turns.turn("demo", large=True) as run:
         assert await run(threading.current_thread) is not threading.current_thread()
@@ -24,14 +24,14 @@ async def test_large_work_runs_beside_the_event_loop_and_small_work_in_it() -> N
 
 
 async def held(turns: LongWork, namespace: str, seconds: float) -> float:
-    """Hold a turn, and return when it began."""
+    """Keep a turn for some seconds, and return when it began."""
     async with turns.turn(namespace, large=True):
         began = asyncio.get_running_loop().time()
         await asyncio.sleep(seconds)
         return began
 
 
-async def test_large_work_of_one_namespace_takes_turns_and_that_of_others_does_not_wait() -> None:
+async def test_large_work_takes_turns_within_a_namespace_and_not_across_namespaces() -> None:
     turns = LongWork()
     one = [asyncio.create_task(held(turns, "one", 1.0)) for _ in range(2)]
     other = asyncio.create_task(held(turns, "other", 1.0))
@@ -45,7 +45,7 @@ async def test_small_work_does_not_wait_for_large_work() -> None:
 
 
 class Thread:
-    """A thread in virtual time, which can get less of the CPU than it wants."""
+    """A thread in virtual time, which can get less CPU time than it needs."""
 
     def __init__(self) -> None:
         self.cpu = 0.0
@@ -73,7 +73,7 @@ async def worked(turns: LongWork, namespace: str, thread: Thread, seconds: float
         await run(thread.spend, seconds)
 
 
-async def test_a_namespace_that_always_wants_more_gets_its_share(thread: Thread) -> None:
+async def test_a_namespace_with_constant_work_gets_its_share_of_the_time(thread: Thread) -> None:
     turns = LongWork()
     for _ in range(100):
         if (rest := turns.rest("greedy")) > 0:
@@ -85,20 +85,20 @@ async def test_a_namespace_that_always_wants_more_gets_its_share(thread: Thread)
     assert turns.rest("other") <= 0
 
 
-async def test_waiting_for_the_api_server_during_a_turn_is_not_work() -> None:
+async def test_the_time_of_waiting_for_the_api_server_is_not_counted() -> None:
     turns = LongWork()
     await held(turns, "demo", 60.0)
     assert turns.rest("demo") <= 0
 
 
-async def test_waiting_for_the_cpu_while_others_have_it_is_not_work(thread: Thread) -> None:
+async def test_the_time_of_waiting_for_the_cpu_is_not_counted(thread: Thread) -> None:
     turns = LongWork()
     thread.speed = 0.01
     await worked(turns, "demo", thread, CREDIT_SECONDS * SHARE * 0.9)
     assert turns.rest("demo") <= 0
 
 
-async def test_a_namespace_that_has_rested_has_its_credit_again(thread: Thread) -> None:
+async def test_a_namespace_regains_its_credit_after_a_rest(thread: Thread) -> None:
     turns = LongWork()
     await worked(turns, "demo", thread, 5.0)
     assert turns.rest("demo") > 0
@@ -107,13 +107,13 @@ async def test_a_namespace_that_has_rested_has_its_credit_again(thread: Thread) 
     assert turns.rest("demo") <= 0
 
 
-async def test_no_namespace_rests_for_long_however_much_it_has_worked(thread: Thread) -> None:
+async def test_the_rest_of_a_namespace_has_a_maximum(thread: Thread) -> None:
     turns = LongWork()
     await worked(turns, "demo", thread, 600.0)
     assert turns.rest("demo") == pytest.approx(MAX_REST_SECONDS, abs=0.1)
 
 
-async def test_work_that_fails_is_work_too(thread: Thread) -> None:
+async def test_the_time_of_failed_work_is_counted(thread: Thread) -> None:
     turns = LongWork()
 
     def fail() -> None:

@@ -1,4 +1,4 @@
-"""How an MCPServer becomes children, and what it is told until its pods have confirmed."""
+"""The children of an MCPServer, and its status until its pods have confirmed the catalog."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ async def bench() -> AsyncIterator[Bench]:
 
 
 @pytest.mark.looptime
-async def test_what_a_server_selects_is_written_for_its_pods_to_read(bench: Bench) -> None:
+async def test_the_catalog_of_selected_objects_is_written_to_the_config_map(bench: Bench) -> None:
     bench.cluster.tool("search")
     bench.cluster.tool("other", team="other")
     await bench.reconcile()
@@ -42,7 +42,7 @@ async def test_what_a_server_selects_is_written_for_its_pods_to_read(bench: Benc
 
 
 @pytest.mark.looptime
-async def test_a_server_is_programmed_once_its_pods_have_confirmed(bench: Bench) -> None:
+async def test_a_server_is_programmed_when_its_pods_have_confirmed(bench: Bench) -> None:
     raw = bench.cluster.tool("search")
     bench.pod()
     wait = await bench.reconcile()
@@ -59,7 +59,7 @@ async def test_a_server_is_programmed_once_its_pods_have_confirmed(bench: Bench)
 
 
 @pytest.mark.looptime
-async def test_pods_that_do_not_confirm_are_admitted_after_a_moment(bench: Bench) -> None:
+async def test_pods_that_do_not_confirm_are_reported_after_the_grace_period(bench: Bench) -> None:
     raw = bench.cluster.tool("search")
     bench.pod()
     bench.serves = "nothing"
@@ -77,7 +77,7 @@ async def test_pods_that_are_not_ready_are_not_asked(bench: Bench) -> None:
 
 
 @pytest.mark.looptime
-async def test_the_time_of_the_last_change_is_that_of_the_catalog(bench: Bench) -> None:
+async def test_the_last_sync_time_changes_only_with_the_catalog(bench: Bench) -> None:
     await bench.reconcile()
     assert bench.status["lastSyncTime"] == "2026-01-01T12:00:00Z"
     bench.cluster.put("MCPServer", "shop", status=bench.status | {"lastSyncTime": "2025"})
@@ -89,7 +89,7 @@ async def test_the_time_of_the_last_change_is_that_of_the_catalog(bench: Bench) 
 
 
 @pytest.mark.looptime
-async def test_a_pass_that_finds_nothing_new_writes_nothing_and_assembles_nothing(
+async def test_a_reconciliation_without_a_change_writes_and_assembles_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.cluster.tool("search")
@@ -102,7 +102,7 @@ async def test_a_pass_that_finds_nothing_new_writes_nothing_and_assembles_nothin
 
 
 @pytest.mark.looptime
-async def test_an_object_that_goes_while_others_are_compiled_leaves_nothing_behind(
+async def test_nothing_is_kept_of_an_object_deleted_while_others_are_compiled(
     bench: Bench,
 ) -> None:
     bench.cluster.put("Secret", "login", data={"token": ""})
@@ -134,7 +134,7 @@ async def test_objects_that_are_not_served_are_listed(bench: Bench) -> None:
 
 
 @pytest.mark.looptime
-async def test_a_loser_is_not_noted_as_served(bench: Bench) -> None:
+async def test_an_object_that_lost_its_name_is_not_recorded_as_served(bench: Bench) -> None:
     older = bench.cluster.tool("older", name="search")
     younger = bench.cluster.tool("search")
     bench.pod()
@@ -144,7 +144,7 @@ async def test_a_loser_is_not_noted_as_served(bench: Bench) -> None:
 
 
 @pytest.mark.looptime
-async def test_pods_may_read_the_secrets_that_the_catalog_names_and_no_others(
+async def test_pods_can_read_only_the_secrets_of_the_catalog(
     bench: Bench,
 ) -> None:
     bench.cluster.put("Secret", "login", data={"token": "aHVzaA=="})
@@ -197,7 +197,7 @@ async def test_in_mode_direct_pods_that_report_are_asked_for_the_digest_of_the_f
 
 
 @pytest.mark.looptime
-async def test_in_mode_direct_too_many_files_leave_the_last_ones_in_place(
+async def test_in_mode_direct_files_that_are_too_large_do_not_replace_the_last_ones(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.cluster.server("shop", **DIRECT)

@@ -1,4 +1,4 @@
-"""What a server is told that refers to what is not there, and when it is looked at again."""
+"""The status of a server with missing references, and when it is reconciled again."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ async def bench() -> AsyncIterator[Bench]:
     await bench.confirmations.close()
 
 
-async def test_a_server_whose_keys_are_missing_says_so_and_is_closed(bench: Bench) -> None:
+async def test_a_server_with_a_missing_secret_of_keys_reports_it_and_stays_closed(
+    bench: Bench,
+) -> None:
     bench.cluster.server(auth=KEYED)
     assert await bench.reconcile() == ABSENT_POLL_SECONDS
     assert bench.reason("ResolvedRefs") == ("False", "SecretNotFound")
@@ -48,7 +50,7 @@ async def test_a_server_whose_keys_are_missing_says_so_and_is_closed(bench: Benc
     assert bench.catalog().server.auth is not None
 
 
-async def test_its_secret_is_looked_for_again_and_never_copied(bench: Bench) -> None:
+async def test_the_secret_of_keys_is_polled_and_never_copied(bench: Bench) -> None:
     bench.cluster.server(auth=KEYED)
     await bench.reconcile()
     bench.cluster.put("Secret", "clients", data={"alice": VALUE})
@@ -62,7 +64,7 @@ async def test_its_secret_is_looked_for_again_and_never_copied(bench: Bench) -> 
     assert "canary" not in bench.catalog().canonical().decode()
 
 
-async def test_a_change_of_its_config_map_reaches_the_catalog(bench: Bench) -> None:
+async def test_a_changed_config_map_of_keys_reaches_the_catalog(bench: Bench) -> None:
     bench.cluster.server(auth=TOKENS)
     await bench.reconcile()
     assert bench.reason("ResolvedRefs") == ("False", "ConfigMapNotFound")
@@ -79,7 +81,7 @@ async def test_a_change_of_its_config_map_reaches_the_catalog(bench: Bench) -> N
     assert list(concerned(changed)) == [Key("demo", "shop")]
 
 
-async def test_a_pass_that_finds_the_same_keys_assembles_nothing(
+async def test_a_reconciliation_with_unchanged_keys_assembles_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.cluster.put("Secret", "clients", data={"alice": VALUE})
@@ -105,7 +107,7 @@ CERTIFICATE = {"tls.crt": VALUE, "tls.key": VALUE}
         ),
     ],
 )
-async def test_a_server_says_what_is_wrong_with_the_secret_of_its_certificate(
+async def test_a_problem_with_the_secret_of_the_certificate_is_reported(
     bench: Bench, data: dict[str, str] | None, said: str
 ) -> None:
     if data is not None:
@@ -122,7 +124,7 @@ async def test_a_server_says_what_is_wrong_with_the_secret_of_its_certificate(
     assert VALUE not in json.dumps([obj for _, obj in bench.cluster.writes])
 
 
-async def test_everything_that_is_missing_is_said_at_once(bench: Bench) -> None:
+async def test_all_missing_references_are_reported_together(bench: Bench) -> None:
     bench.cluster.server(tls={"secretName": "cert"}, auth=KEYED)
     await bench.reconcile()
     _, _, message = bench.cluster.conditions("MCPServer", "shop")["ResolvedRefs"]
@@ -130,7 +132,7 @@ async def test_everything_that_is_missing_is_said_at_once(bench: Bench) -> None:
     assert "Secret demo/cert does not exist: create it, or correct the name" in message
 
 
-async def test_a_rule_that_cannot_be_decided_keeps_the_pods_as_they_are(bench: Bench) -> None:
+async def test_an_invalid_rule_leaves_the_catalog_unchanged(bench: Bench) -> None:
     rule = {"name": "staff", "tools": ["*"], "when": "claims.a.map(x, x) == []"}
     bench.cluster.put("Secret", "clients", data={"alice": VALUE})
     bench.cluster.server(auth=KEYED)

@@ -1,4 +1,4 @@
-"""What the status of an MCPServer says, decided from gathered facts."""
+"""The status of an MCPServer, decided from observed facts."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_server_whose_pods_have_all_confirmed_is_ready() -> None:
     assert conditions[READY].reason is Reason.READY
 
 
-def test_pods_that_have_not_confirmed_are_named_with_what_they_said() -> None:
+def test_pods_that_have_not_confirmed_are_named_with_their_answers() -> None:
     missing = {"pod-b": "has not answered yet", "pod-a": "serves catalog 4567"}
     conditions = decided(view(ready_pods=3, confirmed=Confirmed(1, missing, 9)))
     for type_ in (PROGRAMMED, READY):
@@ -67,7 +67,7 @@ def test_pods_that_have_not_confirmed_are_named_with_what_they_said() -> None:
         )
 
 
-def test_of_many_pods_a_few_are_named() -> None:
+def test_a_message_about_many_pods_names_a_few() -> None:
     missing = {f"pod-{number:03}": "is slow" for number in range(200)}
     message = decided(view(ready_pods=200, confirmed=Confirmed(0, missing, 9)))[PROGRAMMED].message
     assert message.startswith("200 of 200 ready pods have not confirmed: pod-000 is slow, ")
@@ -82,7 +82,9 @@ def test_of_many_pods_a_few_are_named() -> None:
         (view(spec={"replicas": 0} | DIRECT, confirmed=None), Reason.SCALED_TO_ZERO),
     ],
 )
-def test_without_pods_nothing_is_programmed(given: ObservedServer, reason: Reason) -> None:
+def test_a_server_without_ready_pods_is_not_programmed(
+    given: ObservedServer, reason: Reason
+) -> None:
     conditions = decided(given)
     assert conditions[PROGRAMMED].reason is reason
     assert conditions[READY].reason is reason
@@ -114,7 +116,7 @@ def test_a_server_with_too_few_pods_is_not_ready(deployment: Object | None, mess
     assert conditions[READY].message == message
 
 
-def test_rejected_objects_degrade_a_server_and_leave_it_ready() -> None:
+def test_a_server_with_rejected_objects_is_degraded_and_ready() -> None:
     conditions = decided(view(rejection("bad"), rejection("lost", resolved=False)))
     assert conditions[READY].status
     assert conditions[DEGRADED].status
@@ -127,7 +129,7 @@ def test_rejected_objects_degrade_a_server_and_leave_it_ready() -> None:
     assert conditions[RESOLVED].message.endswith("because of unresolved references: MCPTool lost")
 
 
-def test_a_server_that_serves_nothing_of_what_it_selects_is_not_ready() -> None:
+def test_a_server_that_serves_none_of_its_selected_objects_is_not_ready() -> None:
     nothing = Assembly(catalog(), (), (rejection("bad"),), frozenset())
     conditions = decided(view(assembly=nothing))
     assert conditions[PROGRAMMED].status
@@ -145,7 +147,7 @@ def test_a_server_that_selects_nothing_is_ready() -> None:
     assert not conditions[DEGRADED].status
 
 
-def test_a_kind_that_is_gone_degrades_a_server_and_ends_one_of_nothing_else() -> None:
+def test_a_missing_kind_degrades_a_server_and_one_with_nothing_else_is_not_ready() -> None:
     conditions = decided(view(missing_kinds=["MCPTool"]))
     assert conditions[READY].status
     assert conditions[DEGRADED].reason is Reason.KIND_MISSING
@@ -155,7 +157,7 @@ def test_a_kind_that_is_gone_degrades_a_server_and_ends_one_of_nothing_else() ->
     assert "the API server does not serve MCPTool" in conditions[READY].message
 
 
-def test_a_server_that_can_authenticate_nobody_is_not_ready() -> None:
+def test_a_server_that_cannot_authenticate_any_client_is_not_ready() -> None:
     why = "Secret demo/keys does not exist"
     finding = Finding(ConditionType.RESOLVED_REFS, Reason.SECRET_NOT_FOUND, why)
     locked = Assembly(catalog(tool()), (), (), frozenset(), finding)
@@ -164,7 +166,7 @@ def test_a_server_that_can_authenticate_nobody_is_not_ready() -> None:
     assert not conditions[READY].status
 
 
-def test_refused_pods_are_explained_by_their_deployment() -> None:
+def test_the_message_about_missing_pods_has_the_replica_failure_of_the_deployment() -> None:
     quota = (
         'pods "mcp-server-shop-6c8-x2k4f" is forbidden: failed quota: q: must specify limits.cpu'
     )
@@ -185,13 +187,13 @@ def test_refused_pods_are_explained_by_their_deployment() -> None:
     assert decided(none)[READY].message == why
 
 
-def test_of_many_rejected_objects_a_few_are_named() -> None:
+def test_a_message_about_many_rejected_objects_names_a_few() -> None:
     many = [rejection(f"tool-{number}") for number in range(9)]
     message = decided(view(*many))[DEGRADED].message
     assert message.endswith("MCPTool tool-4 (InvalidSchema) and 4 more")
 
 
-def test_settings_without_effect_are_pointed_out() -> None:
+def test_a_redis_that_is_not_used_is_reported() -> None:
     redis = {"redis": {"serviceName": "redis"}}
     conditions = decided(view(spec=redis))
     assert conditions[ACCEPTED].status
@@ -203,7 +205,7 @@ def test_settings_without_effect_are_pointed_out() -> None:
 
 
 @pytest.mark.parametrize("mode", ["Open", "Closed"])
-def test_a_redis_that_is_not_there_is_pointed_out_with_what_becomes_of_calls(
+def test_a_missing_redis_is_reported_with_its_effect_on_calls(
     mode: Literal["Open", "Closed"],
 ) -> None:
     finding = Finding(
@@ -226,7 +228,7 @@ def test_a_redis_that_is_not_there_is_pointed_out_with_what_becomes_of_calls(
         ("redis.example.com", "", [{"ports": [{"port": 6379}]}], ""),
     ],
 )
-def test_a_redis_that_a_network_policy_cannot_open_the_way_to_is_pointed_out(
+def test_a_redis_that_the_network_policy_blocks_is_reported(
     host: str, master: str, extra: list[Any], blocked: str
 ) -> None:
     policy: dict[str, Any] = {"mode": "Full"} | ({"extraEgress": extra} if extra else {})
@@ -239,7 +241,7 @@ def test_a_redis_that_a_network_policy_cannot_open_the_way_to_is_pointed_out(
         assert (condition.status, condition.reason) == (True, reason)
 
 
-def test_a_route_where_there_are_none_is_pointed_out() -> None:
+def test_an_http_route_without_the_gateway_api_is_reported() -> None:
     spec = {"httpRoute": {"parentRefs": [{"name": "gate"}]}}
     conditions = decided(view(spec=spec, facts=ClusterFacts(has_gateway_api=False)))
     assert conditions[RESOLVED].reason is Reason.GATEWAY_API_MISSING
@@ -247,7 +249,7 @@ def test_a_route_where_there_are_none_is_pointed_out() -> None:
     assert decided(view(spec=spec))[RESOLVED].status
 
 
-def test_services_that_a_network_policy_cannot_open_the_way_to_are_named() -> None:
+def test_services_that_the_network_policy_blocks_are_named() -> None:
     closed = ClusterFacts(without_selector=(Key("demo", "legacy"),))
     conditions = decided(view(facts=closed))
     assert conditions[ACCEPTED].status
@@ -255,14 +257,14 @@ def test_services_that_a_network_policy_cannot_open_the_way_to_are_named() -> No
     assert "demo/legacy" in conditions[ACCEPTED].message
 
 
-def test_under_an_autoscaler_the_deployment_tells_how_many_pods_are_wanted() -> None:
+def test_with_an_autoscaler_the_desired_pods_are_those_of_the_deployment() -> None:
     spec = {"autoscaling": {"maxReplicas": 9, "targetCPUUtilizationPercentage": 80}}
     deployment = {"spec": {"replicas": 7}, "status": {"availableReplicas": 3}}
     conditions = decided(view(spec=spec, deployment=deployment))
     assert conditions[READY].message == "3 of 7 pods are available"
 
 
-def test_a_catalog_that_does_not_fit_is_not_accepted() -> None:
+def test_a_server_with_a_catalog_that_is_too_large_is_not_accepted() -> None:
     problem = Condition(ACCEPTED, status=False, reason=Reason.CATALOG_TOO_LARGE, message="select")
     conditions = decided(view(spec=DIRECT, confirmed=None, problem=problem))
     assert conditions[ACCEPTED] is problem
@@ -272,7 +274,7 @@ def test_a_catalog_that_does_not_fit_is_not_accepted() -> None:
 
 
 @pytest.mark.parametrize("reason", [Reason.CONFLICT, Reason.APPLY_FAILED])
-def test_a_child_that_cannot_be_applied_keeps_a_server_from_being_programmed(
+def test_a_server_with_a_child_that_cannot_be_applied_is_not_programmed(
     reason: Reason,
 ) -> None:
     problem = Condition(PROGRAMMED, status=False, reason=reason, message="in the way")
@@ -282,7 +284,7 @@ def test_a_child_that_cannot_be_applied_keeps_a_server_from_being_programmed(
     assert (conditions[READY].reason, conditions[READY].message) == (reason, "in the way")
 
 
-def test_the_fields_tell_what_is_served_and_by_how_many() -> None:
+def test_the_status_fields_have_the_counts_of_entries_and_pods() -> None:
     fields = server_fields(view())
     MCPServerStatus.model_validate(fields)
     assert (fields["mode"], fields["replicas"], fields["readyReplicas"]) == ("Gateway", 2, 2)
@@ -294,14 +296,14 @@ def test_the_fields_tell_what_is_served_and_by_how_many() -> None:
     assert (fields["rejected"], fields["rejectedCount"]) == ([], 0)
 
 
-def test_of_a_server_of_ones_own_image_less_is_known() -> None:
+def test_the_status_fields_of_a_direct_server_have_no_synced_replicas() -> None:
     fields = server_fields(view(spec=DIRECT, confirmed=None, deployment=None))
     assert (fields["mode"], fields["replicas"], fields["readyReplicas"]) == ("Direct", 0, 0)
     assert fields["syncedReplicas"] is None
     assert fields["protocolVersions"] is None
 
 
-def test_rejected_objects_are_listed_within_bounds() -> None:
+def test_the_number_and_size_of_listed_rejections_are_limited() -> None:
     many = [rejection(f"tool-{number}", message="x" * 5000) for number in range(150)]
     fields = server_fields(view(*many))
     MCPServerStatus.model_validate(fields)
@@ -327,7 +329,7 @@ def test_rejected_objects_are_listed_within_bounds() -> None:
         ({"host": "mcp.example.com", "tlsSecretName": "tls"}, "https://mcp.example.com/mcp"),
     ],
 )
-def test_the_url_is_one_that_a_client_can_use(ingress: Any, url: str) -> None:
+def test_the_url_is_that_of_the_ingress_or_of_the_service(ingress: Any, url: str) -> None:
     fields = server_fields(view(spec={"ingress": ingress} if ingress is not None else {}))
     assert fields["url"] == url
     assert fields["internalURL"] == "http://mcp-server-shop.demo.svc:8080/mcp"
@@ -343,19 +345,19 @@ def test_the_url_has_the_port_of_the_service() -> None:
     assert fields["url"] == "http://mcp-server-shop.demo.svc:81/mcp"
 
 
-def test_a_failing_pod_is_named_while_the_others_serve_on() -> None:
+def test_a_failing_pod_degrades_a_server_whose_other_pods_are_ready() -> None:
     conditions = decided(view(failing={"shop-x": "cannot pull its image"}))
     assert conditions[READY].status
     assert conditions[DEGRADED].reason is Reason.PODS_FAILING
     assert conditions[DEGRADED].message == "pod shop-x cannot pull its image"
 
 
-def test_failing_pods_and_rejected_objects_are_told_together() -> None:
+def test_failing_pods_and_rejected_objects_are_reported_together() -> None:
     message = decided(view(rejection("a"), failing={"shop-x": "keeps crashing"}))[DEGRADED].message
     assert message.startswith("pod shop-x keeps crashing; not fully served: MCPTool a")
 
 
-def test_a_server_without_a_ready_pod_names_those_that_fail() -> None:
+def test_a_server_without_ready_pods_reports_the_failing_ones() -> None:
     none = view(
         ready_pods=0,
         confirmed=Confirmed(0, {}, 0),

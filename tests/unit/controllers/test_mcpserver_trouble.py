@@ -1,4 +1,4 @@
-"""What the server's reconciler does when children, the API server or the spec give trouble."""
+"""Reconciling an MCPServer when children, the API server or the spec cause errors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ async def bench() -> AsyncIterator[Bench]:
 
 
 @pytest.mark.looptime
-async def test_an_object_in_the_way_is_left_alone_and_named(bench: Bench) -> None:
+async def test_a_conflicting_object_is_not_changed_and_is_named(bench: Bench) -> None:
     bench.cluster.put("Service", "mcp-server-shop", spec={"ports": []})
     assert await bench.reconcile() == PROBLEM_RETRY_SECONDS
     assert bench.child(SERVICES, Key("demo", "mcp-server-shop"))["spec"] == {"ports": []}
@@ -38,7 +38,9 @@ async def test_an_object_in_the_way_is_left_alone_and_named(bench: Bench) -> Non
 
 
 @pytest.mark.looptime
-async def test_a_restart_writes_no_status_before_the_pods_have_answered(bench: Bench) -> None:
+async def test_after_a_restart_no_status_is_written_before_the_pods_have_answered(
+    bench: Bench,
+) -> None:
     bench.cluster.put("Service", "mcp-server-shop", spec={"ports": []})
     bench.pod()
     await bench.settled()
@@ -51,7 +53,7 @@ async def test_a_restart_writes_no_status_before_the_pods_have_answered(bench: B
 
 
 @pytest.mark.looptime
-async def test_a_child_that_is_refused_is_said_and_tried_again(bench: Bench) -> None:
+async def test_a_rejected_child_is_reported_and_retried(bench: Bench) -> None:
     bench.refuse(SERVICES, "apply")
     with pytest.raises(ApiError, match="denied by policy"):
         await bench.reconcile()
@@ -62,7 +64,7 @@ async def test_a_child_that_is_refused_is_said_and_tried_again(bench: Bench) -> 
 
 
 @pytest.mark.looptime
-async def test_a_passing_failure_is_tried_again_without_a_word(bench: Bench) -> None:
+async def test_a_transient_failure_is_retried_without_a_status(bench: Bench) -> None:
     bench.refuse(SERVICES, "apply", ApiError(503, "ServiceUnavailable", "later"))
     with pytest.raises(ApiError, match="later"):
         await bench.reconcile()
@@ -75,7 +77,7 @@ async def fails(bench: Bench) -> None:
 
 
 @pytest.mark.looptime
-async def test_a_failure_that_lasts_is_said_once_and_taken_back_when_it_ends(bench: Bench) -> None:
+async def test_a_lasting_failure_is_reported_once_and_removed_when_it_ends(bench: Bench) -> None:
     await bench.reconcile()
     bench.cluster.put("MCPServer", "shop", spec={"toolSelector": {}, "replicas": 3})
     bench.refuse(DEPLOYMENTS, "apply", ApiError(500, "InternalError", "try later"))
@@ -99,7 +101,7 @@ async def test_a_failure_that_lasts_is_said_once_and_taken_back_when_it_ends(ben
 
 
 @pytest.mark.looptime
-async def test_pods_are_asked_for_a_catalog_that_was_written_beside_a_child_that_was_not(
+async def test_pods_are_asked_for_a_written_catalog_even_when_another_child_failed(
     bench: Bench,
 ) -> None:
     raw = bench.cluster.tool("search")
@@ -114,7 +116,7 @@ async def test_pods_are_asked_for_a_catalog_that_was_written_beside_a_child_that
 
 
 @pytest.mark.looptime
-async def test_a_catalog_that_cannot_be_written_leaves_served_what_was_confirmed(
+async def test_objects_stay_confirmed_when_a_new_catalog_cannot_be_written(
     bench: Bench,
 ) -> None:
     raw = bench.cluster.tool("search")
@@ -133,7 +135,7 @@ async def test_a_catalog_that_cannot_be_written_leaves_served_what_was_confirmed
 
 
 @pytest.mark.looptime
-async def test_without_ready_pods_a_failing_child_leaves_nothing_served(bench: Bench) -> None:
+async def test_without_ready_pods_a_failing_child_leaves_no_object_served(bench: Bench) -> None:
     raw = bench.cluster.tool("search")
     bench.pod()
     await bench.settled()
@@ -146,7 +148,7 @@ async def test_without_ready_pods_a_failing_child_leaves_nothing_served(bench: B
 
 
 @pytest.mark.looptime
-async def test_an_index_never_names_shards_that_could_not_be_written(bench: Bench) -> None:
+async def test_no_index_is_written_when_its_shards_could_not_be_written(bench: Bench) -> None:
     bench.refuse(CONFIGMAPS, "apply")
     with pytest.raises(ApiError):
         await bench.reconcile()
@@ -156,7 +158,7 @@ async def test_an_index_never_names_shards_that_could_not_be_written(bench: Benc
 
 def fill_two_shards(bench: Bench) -> None:
     for name in ("a", "b"):
-        noise = random.Random(name).randbytes(600_000)  # noqa: S311 - only must not compress
+        noise = random.Random(name).randbytes(600_000)  # noqa: S311 - must only be incompressible
         content = {"uri": f"docs://{name}", "blob": base64.b64encode(noise).decode()}
         labels = {"labels": {"team": "shop"}}
         spec = {"name": name, "content": content}
@@ -164,7 +166,7 @@ def fill_two_shards(bench: Bench) -> None:
 
 
 @pytest.mark.looptime
-async def test_after_a_shard_that_is_refused_the_index_is_not_even_tried(bench: Bench) -> None:
+async def test_the_index_is_not_applied_after_a_rejected_shard(bench: Bench) -> None:
     tried: list[str] = []
 
     def refuse(_: str, obj: Object) -> None:
@@ -180,7 +182,7 @@ async def test_after_a_shard_that_is_refused_the_index_is_not_even_tried(bench: 
 
 
 @pytest.mark.looptime
-async def test_an_autoscaler_finds_the_number_of_pods_that_there_was(bench: Bench) -> None:
+async def test_the_replicas_are_kept_when_an_autoscaler_is_added(bench: Bench) -> None:
     bench.cluster.server("shop", replicas=3)
     await bench.reconcile()
     scaling = {"maxReplicas": 9, "targetCPUUtilizationPercentage": 80}
@@ -210,7 +212,7 @@ async def test_shards_that_are_no_longer_needed_are_deleted(bench: Bench) -> Non
 
 
 @pytest.mark.looptime
-async def test_a_child_that_cannot_be_deleted_is_said(bench: Bench) -> None:
+async def test_a_child_that_cannot_be_deleted_is_reported(bench: Bench) -> None:
     bench.cluster.server("shop", ingress={"host": "mcp.example.com"})
     await bench.reconcile()
     bench.cluster.put("MCPServer", "shop", spec={"toolSelector": {}})
@@ -223,7 +225,9 @@ async def test_a_child_that_cannot_be_deleted_is_said(bench: Bench) -> None:
 
 
 @pytest.mark.looptime
-async def test_a_server_that_cannot_be_read_is_told_why_and_keeps_running(bench: Bench) -> None:
+async def test_a_server_that_cannot_be_parsed_is_invalid_and_keeps_its_catalog(
+    bench: Bench,
+) -> None:
     bench.cluster.tool("search")
     await bench.reconcile()
     before = bench.catalog()
@@ -238,7 +242,7 @@ async def test_a_server_that_cannot_be_read_is_told_why_and_keeps_running(bench:
 
 
 @pytest.mark.looptime
-async def test_a_server_stored_with_a_setting_of_its_gateway_is_told_and_not_built(
+async def test_a_server_with_a_reserved_variable_is_invalid_and_not_deployed(
     bench: Bench,
 ) -> None:
     env = [{"name": "MCP_OPERATOR_SERVICES", "value": "a/b:80=169.254.169.254:80"}]
@@ -252,7 +256,7 @@ async def test_a_server_stored_with_a_setting_of_its_gateway_is_told_and_not_bui
 
 @pytest.mark.looptime
 @pytest.mark.parametrize("how", ["gone", "going"])
-async def test_nothing_is_kept_in_memory_of_a_server_that_is_gone(bench: Bench, how: str) -> None:
+async def test_nothing_is_kept_in_memory_of_a_deleted_server(bench: Bench, how: str) -> None:
     raw = bench.cluster.tool("search")
     bench.pod()
     await bench.settled()
@@ -270,7 +274,7 @@ async def test_nothing_is_kept_in_memory_of_a_server_that_is_gone(bench: Bench, 
 
 
 @pytest.mark.looptime
-async def test_a_server_that_is_recreated_does_not_take_over_its_former_children(
+async def test_a_recreated_server_does_not_take_over_the_children_of_the_old_one(
     bench: Bench,
 ) -> None:
     await bench.reconcile()

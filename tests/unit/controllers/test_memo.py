@@ -1,4 +1,4 @@
-"""When a result is used again, and when it is computed again."""
+"""A result is reused for identical inputs, and computed again for others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ONE, TWO = object(), object()
 
 
 class Counted:
-    """Remembers results, and counts how often one was computed."""
+    """Caches results, and counts how often one was computed."""
 
     def __init__(self) -> None:
         self.memo = Memo[int]()
@@ -31,19 +31,23 @@ def counted() -> Counted:
     return Counted()
 
 
-async def test_identical_inputs_give_the_same_result_without_computing(counted: Counted) -> None:
+async def test_identical_inputs_return_the_same_result_without_computing_it(
+    counted: Counted,
+) -> None:
     assert await counted.get(SHOP, ONE, TWO) == await counted.get(SHOP, ONE, TWO) == 1
 
 
 @pytest.mark.parametrize("inputs", [(ONE,), (TWO, ONE), (ONE, TWO, ONE), (), (ONE, object())])
-async def test_other_inputs_are_computed_again(
+async def test_a_result_is_computed_again_for_other_inputs(
     counted: Counted, inputs: tuple[object, ...]
 ) -> None:
     await counted.get(SHOP, ONE, TWO)
     assert await counted.get(SHOP, *inputs) == 2
 
 
-async def test_inputs_that_are_equal_but_not_identical_are_computed_again(counted: Counted) -> None:
+async def test_a_result_is_computed_again_for_equal_inputs_that_are_not_identical(
+    counted: Counted,
+) -> None:
     await counted.get(SHOP, [1])
     assert await counted.get(SHOP, [1]) == 2
 

@@ -1,4 +1,4 @@
-"""Which objects without an owner a server takes over, and which it never does."""
+"""Objects without an owner that a server adopts, and those that it does not."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ SHOP = Key("demo", "shop")
 
 @pytest.fixture
 def children(cluster: CachedCluster) -> ChildrenApplier:
-    """What the operator is put together with: an orphan may be adopted."""
+    """A client and caches as in the operator, so that an orphan can be adopted."""
     applier = Applier(cluster, hash_annotation=HASH_ANNOTATION, may_adopt=Adoption(cluster))
     return ChildrenApplier(cluster.cache, applier, cluster)
 
 
 def orphan(name: str = NAME.name, **changes: Any) -> Object:
-    """Return the metadata of a child of the server `shop` that nobody owns."""
+    """Return the metadata of a child of the server `shop` without an owner."""
     return {
         "name": name,
         "namespace": "demo",
@@ -41,7 +41,7 @@ def orphan(name: str = NAME.name, **changes: Any) -> Object:
 @pytest.mark.parametrize(
     "name", ["mcp-server-shop", "mcp-server-shop-config", "mcp-server-shop-config-12"]
 )
-def test_a_child_without_an_owner_is_known_by_its_marks(name: str) -> None:
+def test_a_child_without_an_owner_is_identified_by_its_labels_and_name(name: str) -> None:
     assert orphaned_by({"metadata": orphan(name)}) == SHOP
 
 
@@ -63,7 +63,7 @@ def test_a_child_without_an_owner_is_known_by_its_marks(name: str) -> None:
     ],
     ids=str,
 )
-def test_what_lacks_a_mark_or_names_an_owner_is_not_taken_for_an_orphan(changes: Object) -> None:
+def test_an_object_with_an_owner_or_without_the_labels_is_not_an_orphan(changes: Object) -> None:
     assert orphaned_by({"metadata": orphan() | changes}) is None
 
 
@@ -84,7 +84,7 @@ async def test_an_orphan_is_adopted_in_one_write_and_keeps_its_uid(
     assert live["metadata"]["uid"] == before["metadata"]["uid"]
 
 
-async def test_an_adopted_child_is_left_as_it_is_from_then_on(
+async def test_an_adopted_child_is_not_written_again(
     cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
     put(cluster, DEPLOYMENTS, orphan())
@@ -101,7 +101,7 @@ async def test_an_adopted_child_is_left_as_it_is_from_then_on(
     assert not drift
 
 
-async def test_an_orphan_that_is_not_wanted_is_deleted_as_it_was_judged(
+async def test_an_orphan_that_is_not_desired_is_deleted(
     cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
     put(cluster, SERVICES, orphan())
@@ -113,7 +113,7 @@ async def test_an_orphan_that_is_not_wanted_is_deleted_as_it_was_judged(
     assert cluster.objects[DEPLOYMENTS, NAME] == other
 
 
-async def test_nothing_is_adopted_for_a_server_that_is_gone_unheard(
+async def test_nothing_is_adopted_when_the_server_no_longer_exists(
     cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
     put(cluster, DEPLOYMENTS, orphan())
@@ -126,7 +126,7 @@ async def test_nothing_is_adopted_for_a_server_that_is_gone_unheard(
     assert cluster.writes == []
 
 
-async def test_a_child_of_a_former_server_is_left_to_the_garbage_collector(
+async def test_a_child_of_a_deleted_server_is_not_adopted(
     cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
     former = {**owner, "metadata": {**owner["metadata"], "uid": "of a former one"}}
@@ -139,7 +139,7 @@ async def test_a_child_of_a_former_server_is_left_to_the_garbage_collector(
 
 
 def put(cluster: CachedCluster, resource: Resource, metadata: Object) -> Object:
-    """Have an object that somebody restored; the caches see it if its labels say so."""
+    """Add an object that someone restored, which the caches have if its labels match."""
     head = {"apiVersion": resource.api_version, "kind": resource.kind}
     restored = cluster._store(resource, {**head, "metadata": metadata, "spec": {"replicas": 3}})
     cluster.writes.clear()

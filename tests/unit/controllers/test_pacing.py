@@ -1,4 +1,4 @@
-"""How often one object is reconciled, however often it changes."""
+"""The rate at which one object is reconciled is limited."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOT, QUIET = Key("demo", "hot"), Key("demo", "quiet")
 
 
 class Recorder:
-    """Remembers when each object was reconciled."""
+    """Records when each object was reconciled."""
 
     def __init__(self) -> None:
         self.times: dict[Key, list[float]] = {}
@@ -39,7 +39,7 @@ class Failing(Recorder):
         raise OperatorError("the object is wrong")
 
 
-async def test_an_object_that_changes_all_the_time_is_reconciled_at_a_steady_rate() -> None:
+async def test_an_object_that_changes_constantly_is_reconciled_at_a_limited_rate() -> None:
     recorder = Recorder()
     metrics = RuntimeMetrics(new_registry())
     controller = Controller("widget", "Widget", Paced(recorder), metrics=metrics)
@@ -51,12 +51,10 @@ async def test_an_object_that_changes_all_the_time_is_reconciled_at_a_steady_rat
     running.cancel()
     await asyncio.wait({running})
     assert len(recorder.times[HOT]) == pytest.approx(BURST + 10 / INTERVAL_SECONDS, abs=2)
-    assert recorder.times[HOT][-1] >= 10.0 - INTERVAL_SECONDS  # the last change, too
+    assert recorder.times[HOT][-1] >= 10.0 - INTERVAL_SECONDS  # including the last change
 
 
-async def test_an_object_that_keeps_failing_is_retried_no_sooner_for_changing_all_the_time() -> (
-    None
-):
+async def test_constant_changes_do_not_shorten_the_backoff_of_a_failing_object() -> None:
     recorder = Failing()
     metrics = RuntimeMetrics(new_registry())
     controller = Controller("widget", "Widget", Paced(recorder), metrics=metrics)
@@ -71,7 +69,7 @@ async def test_an_object_that_keeps_failing_is_retried_no_sooner_for_changing_al
     assert len(recorder.times[HOT]) - before <= 3
 
 
-async def test_a_burst_is_passed_on_and_then_something_every_interval() -> None:
+async def test_after_a_burst_an_object_is_reconciled_once_per_interval() -> None:
     recorder = Recorder()
     paced = Paced(recorder)
     assert [await paced.reconcile(HOT) for _ in range(BURST)] == [None] * BURST
@@ -83,7 +81,7 @@ async def test_a_burst_is_passed_on_and_then_something_every_interval() -> None:
     assert await paced.reconcile(HOT) is None
 
 
-async def test_what_is_known_of_objects_that_are_quiet_again_is_dropped() -> None:
+async def test_the_state_of_objects_that_no_longer_change_is_dropped() -> None:
     paced = Paced(Recorder())
     for number in range(2000):
         await paced.reconcile(Key("demo", str(number)))

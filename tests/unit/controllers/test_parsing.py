@@ -1,4 +1,4 @@
-"""How raw objects become models, each state once, and nothing of them stays when they are gone."""
+"""Raw objects are parsed once for each state, and forgotten when they are deleted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def parser() -> Parser:
     return Parser()
 
 
-def test_an_object_is_parsed_with_what_it_refers_to_and_the_names_it_claims(parser: Parser) -> None:
+def test_an_object_is_parsed_with_its_references_and_entry_keys(parser: Parser) -> None:
     parsed = parser.catalog_object(tool())
     assert parsed.model.name == "example"
     assert parsed.references.services == {Key("demo", "orders")}
@@ -48,7 +48,7 @@ def test_one_state_of_an_object_is_parsed_once(parser: Parser) -> None:
     assert parser.server(server()) is parser.server(server())
 
 
-def test_the_state_before_a_change_is_still_known_after_it(parser: Parser) -> None:
+def test_the_state_before_a_change_is_still_cached_after_it(parser: Parser) -> None:
     one, two = parser.catalog_object(tool(1)), parser.catalog_object(tool(2))
     assert one is not two
     assert parser.catalog_object(tool(1)) is one
@@ -63,11 +63,11 @@ def test_older_states_are_not_kept(parser: Parser) -> None:
     assert parser.catalog_object(tool(1)) is not one
 
 
-def test_an_object_that_is_recreated_is_another_one(parser: Parser) -> None:
+def test_a_recreated_object_is_parsed_again(parser: Parser) -> None:
     assert parser.catalog_object(tool(uid="a")) is not parser.catalog_object(tool(uid="b"))
 
 
-def test_nothing_is_kept_of_an_object_that_is_gone(parser: Parser) -> None:
+def test_nothing_is_kept_of_a_deleted_object(parser: Parser) -> None:
     parser.catalog_object(tool())
     assert parser.knows("a")
     parser.forget("a")
@@ -85,7 +85,7 @@ def test_nothing_is_kept_of_an_object_that_is_gone(parser: Parser) -> None:
         (tool(service=None), "spec.service is missing"),
     ],
 )
-def test_an_object_that_this_release_cannot_read_is_refused_in_a_sentence(
+def test_an_object_that_cannot_be_parsed_raises_an_error_with_the_reason(
     parser: Parser, raw: Object, message: str
 ) -> None:
     for _ in range(2):
@@ -95,7 +95,7 @@ def test_an_object_that_this_release_cannot_read_is_refused_in_a_sentence(
     assert parser.object_or_none(raw) is None
 
 
-def test_a_server_that_this_release_cannot_read_is_refused_too(parser: Parser) -> None:
+def test_a_server_that_cannot_be_parsed_raises_an_error(parser: Parser) -> None:
     raw = server(replicas="many")
     with pytest.raises(InvalidError, match=r"spec\.replicas: "):
         parser.server(raw)
@@ -103,7 +103,7 @@ def test_a_server_that_this_release_cannot_read_is_refused_too(parser: Parser) -
     assert parser.server_or_none({**server(), "metadata": {"name": "b", "uid": "t"}}) is not None
 
 
-def test_refusing_an_object_again_and_again_holds_on_to_nothing(parser: Parser) -> None:
+def test_the_traceback_of_a_cached_error_does_not_grow(parser: Parser) -> None:
     def depth() -> int:
         with pytest.raises(InvalidError) as caught:
             parser.catalog_object(tool(name=5))
@@ -112,21 +112,21 @@ def test_refusing_an_object_again_and_again_holds_on_to_nothing(parser: Parser) 
     assert depth() == depth() == depth()
 
 
-def test_a_refusal_does_not_quote_what_the_object_holds(parser: Parser) -> None:
+def test_an_error_does_not_quote_values_of_the_object(parser: Parser) -> None:
     raw = tool(request={"headers": [{"name": "X-Key", "value": {"hush": "hush"}}]})
     with pytest.raises(InvalidError) as caught:
         parser.catalog_object(raw)
     assert "hush" not in str(caught.value)
 
 
-def test_an_object_that_cannot_be_read_compiles_to_what_is_wrong_with_it() -> None:
+def test_an_object_that_cannot_be_parsed_compiles_to_a_finding() -> None:
     compiled = unreadable(tool(), InvalidError(Reason.INVALID, "spec.name: is wrong"))
     assert (compiled.kind, compiled.key) == ("MCPTool", Key("demo", "example"))
     assert compiled.entries == ()
     assert [finding.message for finding in compiled.findings] == ["spec.name: is wrong"]
 
 
-def test_an_object_that_this_release_fails_to_read_is_told_and_logged(
+def test_an_unexpected_error_while_parsing_is_reported_and_logged(
     parser: Parser, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fails(_: object) -> References:

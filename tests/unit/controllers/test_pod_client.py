@@ -1,4 +1,4 @@
-"""One question to one pod, which may be anybody's."""
+"""One request to one pod, which can run any image."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def test_the_digest_is_read_from_the_management_port() -> None:
     assert await ask_a_server_that(answer) == Answer("abc")
 
 
-async def test_what_the_pod_lacks_is_read_with_it() -> None:
+async def test_the_answer_includes_what_the_pod_lacks() -> None:
     answer = web.json_response({"digest": "abc", "lacks": "Secret keys does not exist"})
     assert await ask_a_server_that(answer) == Answer("abc", "Secret keys does not exist")
     away = web.json_response({"digest": "abc", "redis": "Connection refused"})
@@ -48,18 +48,18 @@ async def test_what_the_pod_lacks_is_read_with_it() -> None:
         (web.Response(text="<html>"), "returned an answer without a catalog"),
     ],
 )
-async def test_an_answer_that_is_not_one_is_said(answer: web.Response, sentence: str) -> None:
+async def test_an_invalid_answer_raises_an_error(answer: web.Response, sentence: str) -> None:
     with pytest.raises(AskError, match=sentence):
         await ask_a_server_that(answer)
 
 
-async def test_a_closed_port_is_said_without_its_address() -> None:
+async def test_an_error_about_a_closed_port_does_not_show_the_address() -> None:
     with pytest.raises(AskError, match=r"^cannot be reached on port 1$"):
         await http_ask(Pod("u", "pod", "127.0.0.1", 1), "abc")
 
 
 @pytest.mark.looptime
-async def test_a_pod_that_says_nothing_is_left_after_a_while() -> None:
+async def test_a_pod_that_does_not_answer_in_time_raises_an_error() -> None:
     def mute() -> asyncio.Protocol:
         return asyncio.Protocol()
 
@@ -95,7 +95,7 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("what", ENDLESS)
-async def test_an_answer_without_end_is_cut_off_before_the_time_is_up(
+async def test_an_endless_answer_is_cut_off_before_the_timeout(
     server: RawServer, what: str
 ) -> None:
     begin, more = ENDLESS[what]

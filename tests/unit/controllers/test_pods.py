@@ -1,4 +1,4 @@
-"""Which pods will not become ready by themselves, and why."""
+"""Pods that cannot become ready without a fix, and why."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ def pod(name: str = "shop-x", *, reason: str = "", message: str = "", **status: 
         ("CreateContainerConfigError", "has an invalid configuration"),
     ],
 )
-def test_a_container_that_waits_in_vain_is_told(reason: str, why: str) -> None:
+def test_a_container_that_cannot_start_is_reported(reason: str, why: str) -> None:
     assert failing([pod(reason=reason)]) == {"shop-x": why}
 
 
-def test_a_pod_that_fits_on_no_node_is_told() -> None:
+def test_an_unschedulable_pod_is_reported() -> None:
     unschedulable = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
     assert failing([pod(conditions=[unschedulable])]) == {"shop-x": "cannot be scheduled"}
 
 
-def test_a_cause_is_told_in_the_words_of_the_pod_where_they_stay_the_same() -> None:
+def test_a_cause_includes_the_message_of_the_pod_only_if_it_is_stable() -> None:
     config = pod(reason="CreateContainerConfigError", message='secret "tls" not found')
     assert failing([config]) == {"shop-x": 'has an invalid configuration (secret "tls" not found)'}
     pull = pod(reason="ErrImagePull", message="rpc error: 429 Too Many Requests, try again in 3 s")
     assert failing([pull]) == {"shop-x": "cannot pull its image"}
 
 
-def test_why_a_pod_fits_on_no_node_is_told_without_advice() -> None:
+def test_the_message_about_an_unschedulable_pod_omits_preemption() -> None:
     message = "0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available."
     condition = {"type": "PodScheduled", "reason": "Unschedulable", "message": message}
     told = "cannot be scheduled (0/3 nodes are available: 3 Insufficient cpu)"
@@ -53,7 +53,7 @@ def deployment(status: str, message: str) -> Object:
     return {"status": {"conditions": [condition]}}
 
 
-def test_a_refusal_of_pods_is_told_in_the_same_words_at_each_try() -> None:
+def test_the_message_about_forbidden_pods_does_not_change_between_tries() -> None:
     for suffix in ("x2k4f", "9zq7b"):
         message = f'pods "mcp-server-shop-6c8-{suffix}" is forbidden: exceeded quota: q'
         assert refused_pods(deployment("True", message)) == "forbidden: exceeded quota: q"
@@ -62,17 +62,17 @@ def test_a_refusal_of_pods_is_told_in_the_same_words_at_each_try() -> None:
 
 
 @pytest.mark.parametrize("reason", ["", "ContainerCreating", "PodInitializing"])
-def test_a_pod_that_is_on_its_way_is_not_failing(reason: str) -> None:
+def test_a_pod_that_is_starting_is_not_failing(reason: str) -> None:
     assert failing([pod(reason=reason), {"metadata": {"name": "new"}}]) == {}
 
 
-def test_a_pod_that_is_going_is_not_failing() -> None:
+def test_a_pod_that_is_being_deleted_is_not_failing() -> None:
     going = pod(reason="CrashLoopBackOff")
     going["metadata"]["deletionTimestamp"] = "now"
     assert failing([going]) == {}
 
 
-def test_pods_are_told_by_name() -> None:
+def test_failing_pods_are_sorted_by_name() -> None:
     told = failing([pod("b", reason="CrashLoopBackOff"), pod("a", reason="CrashLoopBackOff")])
     assert list(told) == ["a", "b"]
 
@@ -101,7 +101,7 @@ READY_POD: Object = {
         ),
     ],
 )
-def test_a_pod_is_asked_only_while_it_is_ready_and_reachable(
+def test_a_pod_is_asked_only_if_it_is_ready_has_an_ip_and_is_not_being_deleted(
     pod: Object, *, expected: bool
 ) -> None:
     assert is_ready(pod) is expected

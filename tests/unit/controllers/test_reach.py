@@ -1,4 +1,4 @@
-"""From which namespaces a server takes objects, where the operator works in some of them."""
+"""The namespaces from which a server selects objects, when the operator watches only some."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def server(cluster: CachedCluster, mode: str, **allowed: Any) -> ParsedServer:
 
 
 def tool(cluster: CachedCluster) -> Object:
-    """Have a tool in the second of the named namespaces."""
+    """Add a tool in the second of the named namespaces."""
     metadata = {"name": "search", "namespace": "back", "uid": "1", "labels": {"team": "shop"}}
     spec = {"name": "search", "service": {"name": "orders", "port": 80}}
     obj = {"apiVersion": "mcp-operator.dev/v1alpha1", "kind": "MCPTool", "metadata": metadata}
@@ -53,7 +53,7 @@ def wanted(cluster: CachedCluster, parsed: ParsedServer) -> list[str]:
         ("Selector", {"selector": {}}, ["back/search"]),
     ],
 )
-def test_where_namespaces_are_named_only_their_names_are_known(
+def test_with_named_namespaces_a_selector_sees_only_their_names(
     mode: str, allowed: Object, taken: list[str]
 ) -> None:
     cluster = CachedCluster(NAMED)
@@ -64,7 +64,7 @@ def test_where_namespaces_are_named_only_their_names_are_known(
     assert found == ["red"] * len(taken)
 
 
-def test_a_server_is_told_of_namespaces_that_the_operator_does_not_work_in() -> None:
+def test_a_server_that_allows_namespaces_that_are_not_watched_gets_a_message() -> None:
     cluster = CachedCluster(NAMED)
     assert cluster.cache.unseen(server(cluster, "Same")) == ""
     assert cluster.cache.unseen(server(cluster, "All")) == (
@@ -76,13 +76,13 @@ def test_a_server_is_told_of_namespaces_that_the_operator_does_not_work_in() -> 
     )
 
 
-def test_with_labelled_namespaces_the_labels_are_known() -> None:
+def test_with_namespaces_selected_by_label_the_message_names_the_selector() -> None:
     cluster = CachedCluster(LABELLED)
     said = cluster.cache.unseen(server(cluster, "Selector", selector=BY_LABEL))
     assert said.endswith("works in the namespaces with mcp=yes only, and sees no objects of others")
 
 
-def test_an_operator_of_all_namespaces_has_nothing_to_say() -> None:
+def test_an_operator_of_all_namespaces_has_no_message() -> None:
     cluster = CachedCluster()
     assert cluster.cache.unseen(server(cluster, "All")) == ""
 

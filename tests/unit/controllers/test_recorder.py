@@ -41,7 +41,7 @@ def say(recorder: EventRecorder, note: str = "All is well.", obj: Object | None 
 
 
 @pytest.mark.looptime
-async def test_an_event_tells_what_happened_to_which_object(
+async def test_an_event_names_the_object_and_the_reason(
     client: FakeClient, recorder: EventRecorder
 ) -> None:
     async with running(recorder):
@@ -73,7 +73,7 @@ async def test_the_same_event_again_raises_the_count_of_the_first(
 
 
 @pytest.mark.looptime
-async def test_after_some_minutes_the_same_event_is_a_new_one(
+async def test_after_some_minutes_the_same_event_is_created_again(
     client: FakeClient, recorder: EventRecorder
 ) -> None:
     async with running(recorder):
@@ -84,7 +84,7 @@ async def test_after_some_minutes_the_same_event_is_a_new_one(
 
 
 @pytest.mark.looptime
-async def test_an_event_that_the_server_forgot_is_written_again(
+async def test_an_event_that_no_longer_exists_is_created_again(
     client: FakeClient, recorder: EventRecorder
 ) -> None:
     async with running(recorder):
@@ -96,7 +96,7 @@ async def test_an_event_that_the_server_forgot_is_written_again(
 
 
 @pytest.mark.looptime
-async def test_an_object_that_has_had_many_events_gets_one_every_few_minutes(
+async def test_an_object_with_many_events_is_limited_to_one_every_few_minutes(
     client: FakeClient, recorder: EventRecorder
 ) -> None:
     async with running(recorder):
@@ -113,7 +113,7 @@ async def test_an_object_that_has_had_many_events_gets_one_every_few_minutes(
 
 
 @pytest.mark.looptime
-async def test_what_does_not_fit_the_queue_is_dropped_at_once(
+async def test_events_are_dropped_when_the_queue_is_full(
     client: FakeClient, recorder: EventRecorder
 ) -> None:
     for number in range(QUEUE_SIZE + 5):
@@ -138,7 +138,7 @@ async def test_an_event_that_cannot_be_written_does_not_stop_the_next(
 
 
 @pytest.mark.looptime
-async def test_long_texts_are_cut_to_what_the_api_takes(
+async def test_long_notes_and_names_are_shortened_to_the_limits_of_the_api(
     client: FakeClient, recorder: EventRecorder
 ) -> None:
     obj = config_map("n" * 253, 5)
@@ -150,7 +150,7 @@ async def test_long_texts_are_cut_to_what_the_api_takes(
 
 
 @pytest.mark.looptime
-async def test_events_of_the_whole_cluster_are_in_the_default_namespace(
+async def test_events_of_cluster_scoped_objects_are_in_the_default_namespace(
     client: FakeClient, recorder: EventRecorder
 ) -> None:
     async with running(recorder):
@@ -159,7 +159,7 @@ async def test_events_of_the_whole_cluster_are_in_the_default_namespace(
 
 
 @pytest.mark.looptime
-async def test_what_is_remembered_is_bounded(
+async def test_the_number_of_cached_series_is_limited(
     client: FakeClient, recorder: EventRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mcp_operator.controllers.recorder.MAX_CACHED", 3)

@@ -1,4 +1,4 @@
-"""What an MCPServer says of its Redis."""
+"""The Redis in the status of an MCPServer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.server_bench import Bench
 pytestmark = pytest.mark.looptime
 
 
-async def test_a_server_is_degraded_while_its_pods_do_without_their_redis() -> None:
+async def test_a_server_is_degraded_while_its_pods_cannot_use_redis() -> None:
     bench = Bench()
     bench.redis = ""
     await bench.reconcile()

@@ -1,4 +1,4 @@
-"""How the operator reads what specs refer to: rarely, and of Secrets no more than their keys."""
+"""The operator reads referenced objects rarely, and only the keys of Secrets."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ async def test_a_config_map_is_read_once_for_each_of_its_versions(
     assert (await reader.facts(TO_CONFIG_MAP)).config_maps[FILES] is None
 
 
-async def test_a_config_map_is_read_again_when_a_rollback_gives_its_version_to_another_state(
+async def test_a_config_map_is_read_again_when_a_rollback_reuses_its_version(
     cluster: CachedCluster, reader: ReferenceReader
 ) -> None:
     before = cluster.put("ConfigMap", "files", data={"a": "1"})
@@ -90,14 +90,14 @@ async def test_a_config_map_is_read_again_when_a_rollback_gives_its_version_to_a
     assert (await reader.facts(TO_CONFIG_MAP)).config_maps[FILES] == {"a": "2"}
 
 
-async def test_the_caches_hold_no_content_of_config_maps(cluster: CachedCluster) -> None:
+async def test_the_caches_do_not_contain_the_data_of_config_maps(cluster: CachedCluster) -> None:
     cluster.put("ConfigMap", "files", data={"a": "1"})
     cached = cluster.cache.config_maps.store.get(FILES)
     assert cached is not None
     assert "data" not in cached
 
 
-async def test_a_config_map_that_is_gone_before_it_is_read_is_missing(
+async def test_a_config_map_deleted_before_it_is_read_is_missing(
     cluster: CachedCluster, reader: ReferenceReader
 ) -> None:
     cluster.put("ConfigMap", "files", data={"a": "1"})
@@ -105,7 +105,7 @@ async def test_a_config_map_that_is_gone_before_it_is_read_is_missing(
     assert (await reader.facts(TO_CONFIG_MAP)).config_maps == {FILES: None}
 
 
-async def test_only_the_config_maps_that_were_used_last_are_kept(
+async def test_only_the_most_recently_used_config_maps_are_kept(
     cluster: CachedCluster, reader: ReferenceReader
 ) -> None:
     names = [f"files-{number}" for number in range(CACHED_CONFIG_MAPS + 5)]
@@ -118,7 +118,7 @@ async def test_only_the_config_maps_that_were_used_last_are_kept(
 
 
 @pytest.mark.looptime
-async def test_the_keys_of_a_secret_are_believed_for_a_while(
+async def test_the_keys_of_a_secret_are_cached_for_a_while(
     cluster: CachedCluster, reader: ReferenceReader
 ) -> None:
     cluster.put("Secret", "login", data={"token": "aHVzaA=="})
@@ -131,7 +131,7 @@ async def test_the_keys_of_a_secret_are_believed_for_a_while(
 
 
 @pytest.mark.looptime
-async def test_a_missing_secret_is_asked_for_sooner(
+async def test_a_missing_secret_is_cached_for_a_shorter_time(
     cluster: CachedCluster, reader: ReferenceReader
 ) -> None:
     assert await keys(reader) is None
@@ -143,7 +143,7 @@ async def test_a_missing_secret_is_asked_for_sooner(
 
 
 @pytest.mark.looptime
-async def test_a_secret_is_named_when_its_keys_have_changed(
+async def test_a_secret_is_notified_when_its_keys_have_changed(
     cluster: CachedCluster, reader: ReferenceReader
 ) -> None:
     told = sent(reader.changed_secrets)
@@ -180,7 +180,7 @@ async def test_a_secret_without_data_has_no_keys(
     assert await keys(reader) == frozenset()
 
 
-async def test_a_secret_that_the_operator_may_not_read_is_told_from_a_missing_one(
+async def test_a_secret_without_read_permission_is_distinguished_from_a_missing_one(
     cluster: CachedCluster, reader: ReferenceReader
 ) -> None:
     def forbid(_: Key) -> None:
@@ -193,21 +193,21 @@ async def test_a_secret_that_the_operator_may_not_read_is_told_from_a_missing_on
 
 
 @pytest.mark.parametrize("references", [TO_SECRET, TO_CONFIG_MAP])
-async def test_a_failure_to_ask_is_not_taken_for_an_answer(
+async def test_an_api_error_is_raised_and_not_cached(
     cluster: CachedCluster, reader: ReferenceReader, references: References
 ) -> None:
     def fail(_: Key) -> None:
-        raise ApiError(500, "InternalError", "etcd is away")
+        raise ApiError(500, "InternalError", "etcd is unavailable")
 
     cluster.put("ConfigMap", "files")
     cluster.on_read = fail
-    with pytest.raises(ApiError, match="etcd is away"):
+    with pytest.raises(ApiError, match="etcd is unavailable"):
         await reader.facts(references)
     assert not reader._secrets
     assert not reader._config_maps
 
 
-async def test_only_the_secrets_that_were_read_last_are_remembered(
+async def test_only_the_most_recently_read_secrets_are_kept(
     cluster: CachedCluster, reader: ReferenceReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reference_reader, "CACHED_SECRETS", 3)
@@ -216,7 +216,7 @@ async def test_only_the_secrets_that_were_read_last_are_remembered(
     assert [key.name for key in reader._secrets] == ["s-6", "s-7", "s-8"]
 
 
-async def test_the_key_of_a_gateway_is_nothing_that_a_spec_can_refer_to(
+async def test_a_spec_cannot_refer_to_the_secret_with_the_key_of_a_gateway(
     cluster: CachedCluster, reader: ReferenceReader
 ) -> None:
     cluster.put("Secret", "login", type="mcp-operator.dev/keys", data={"root": "eA=="})

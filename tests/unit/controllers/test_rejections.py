@@ -1,4 +1,4 @@
-"""What a server's status says of objects that it does not serve."""
+"""The objects that a server does not serve, in its status."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WITHOUT_CONSENT: list[ObjectRef] = [
 ]
 
 
-def test_the_order_in_which_objects_became_known_does_not_show() -> None:
+def test_the_rejections_do_not_depend_on_the_order_of_objects() -> None:
     fields = rejection_fields((), WITHOUT_CONSENT, "demo")
     assert rejection_fields((), [*reversed(WITHOUT_CONSENT)], "demo") == fields
     assert len(fields["rejected"]) == LISTED_REJECTIONS

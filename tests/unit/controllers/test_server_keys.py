@@ -1,4 +1,4 @@
-"""The Secret with the key of a gateway: made once, never read, made again where it is missing."""
+"""The Secret with the key of a gateway is created once, never read, and recreated if missing."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def creations(bench: Bench, error: ApiError | None = None) -> list[Object]:
     return tried
 
 
-async def test_a_gateway_has_a_random_key_that_goes_with_its_server(bench: Bench) -> None:
+async def test_a_gateway_has_a_random_key_that_its_server_owns(bench: Bench) -> None:
     await bench.reconcile()
     secret = bench.child(SECRETS, KEYS)
     assert len(base64.b64decode(secret["data"]["root"])) == 32
@@ -54,11 +54,13 @@ async def test_a_gateway_has_a_random_key_that_goes_with_its_server(bench: Bench
     assert owner["uid"] == uid_of(bench.cluster.objects[MCPSERVERS, SHOP])
     bench.cluster.remove("Secret", KEYS.name)
     await bench.reconcile()
-    assert (SECRETS, KEYS) not in bench.cluster.objects  # it is not looked at again
+    assert (SECRETS, KEYS) not in bench.cluster.objects  # it is not read again
     assert not any(kind == "Secret" for kind, _ in bench.cluster.reads)
 
 
-async def test_a_policy_about_labels_is_met_by_those_of_the_server(bench: Bench) -> None:
+async def test_the_secret_has_the_labels_and_annotations_passed_on_from_the_server(
+    bench: Bench,
+) -> None:
     passing = BuildContext("gateway:1", passed_labels=("team",), passed_annotations=("owner",))
     bench.reconciler._context = passing
     metadata = {"labels": {"team": "a", "tier": "b"}, "annotations": {"owner": "me"}}
@@ -78,14 +80,14 @@ async def test_no_two_servers_have_the_same_key(bench: Bench) -> None:
     assert bench.child(SECRETS, KEYS)["data"] != other.child(SECRETS, KEYS)["data"]
 
 
-async def test_a_server_of_ones_own_has_no_key(bench: Bench) -> None:
+async def test_a_direct_server_has_no_key(bench: Bench) -> None:
     bench.cluster.server(**DIRECT)
     made = creations(bench)
     await bench.reconcile()
     assert made == []
 
 
-async def test_an_existing_secret_is_left_as_it_is(bench: Bench) -> None:
+async def test_an_existing_secret_is_not_changed(bench: Bench) -> None:
     tried = creations(bench, EXISTS)
     for _ in range(10):
         await bench.reconcile()
@@ -94,7 +96,7 @@ async def test_an_existing_secret_is_left_as_it_is(bench: Bench) -> None:
     assert bench.reason("Degraded") == ("False", "Healthy")
 
 
-async def test_after_a_restart_nothing_is_sent(bench: Bench) -> None:
+async def test_an_existing_key_is_not_created_again_after_a_restart(bench: Bench) -> None:
     await bench.reconcile()
     tried = creations(bench)
     bench.reconciler._keys = ServerKeys(bench.cluster)
@@ -115,7 +117,7 @@ async def test_a_server_of_an_earlier_release_gets_a_key_with_the_permission_to_
     assert bench.child(SECRETS, KEYS)
 
 
-async def test_a_key_that_a_pod_lacks_is_made_again(bench: Bench) -> None:
+async def test_a_key_that_a_pod_reports_missing_is_recreated(bench: Bench) -> None:
     await bench.reconcile()
     bench.pod()
     bench.available()
@@ -132,7 +134,7 @@ async def test_a_key_that_a_pod_lacks_is_made_again(bench: Bench) -> None:
     assert bench.reason("Degraded") == ("False", "Healthy")
 
 
-async def test_pods_that_do_not_take_the_key_cause_a_try_each_half_minute(bench: Bench) -> None:
+async def test_a_key_that_pods_do_not_accept_is_retried_every_half_minute(bench: Bench) -> None:
     tried = creations(bench, EXISTS)
     bench.pod()
     bench.lacks = "Secret demo/mcp-server-shop-keys is not owned by this MCPServer"
@@ -143,7 +145,9 @@ async def test_pods_that_do_not_take_the_key_cause_a_try_each_half_minute(bench:
     assert bench.reason("Degraded") == ("True", "SessionKeyMissing")
 
 
-async def test_a_refused_secret_is_said_and_everything_else_is_made(bench: Bench) -> None:
+async def test_a_rejected_secret_is_reported_and_the_other_children_are_created(
+    bench: Bench,
+) -> None:
     bench.refuse(SECRETS, "create")
     await bench.reconcile()
     bench.pod()
@@ -157,7 +161,7 @@ async def test_a_refused_secret_is_said_and_everything_else_is_made(bench: Bench
     assert await bench.reconcile() == 30
 
 
-async def test_a_failure_that_passes_is_tried_again_at_once(bench: Bench) -> None:
+async def test_a_transient_failure_to_create_the_key_is_retried(bench: Bench) -> None:
     bench.refuse(SECRETS, "create", ApiError(503, "ServiceUnavailable", "try again"))
     with pytest.raises(ApiError):
         await bench.reconcile()

@@ -1,4 +1,4 @@
-"""Which change makes which object be looked at again."""
+"""Which change enqueues which objects."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SHOP, BAR = ("MCPServer", "shop"), ("MCPServer", "bar")
 SEARCH, RIVAL, OLDER = ("MCPTool", "search"), ("MCPTool", "rival"), ("MCPTool", "older")
 
 
-async def test_a_new_member_concerns_itself_and_the_servers_that_select_it(queues: Queues) -> None:
+async def test_a_new_object_enqueues_itself_and_the_servers_that_select_it(queues: Queues) -> None:
     queues.cluster.server("shop")
     queues.cluster.server("bar", toolSelector=OTHER)
     await queues.taken()
@@ -50,7 +50,9 @@ async def test_a_new_member_concerns_itself_and_the_servers_that_select_it(queue
     assert await queues.taken() == {SHOP, SEARCH}
 
 
-async def test_an_object_that_changes_sides_concerns_both_servers(queues: Queues) -> None:
+async def test_an_object_that_changes_its_labels_enqueues_the_old_and_the_new_server(
+    queues: Queues,
+) -> None:
     queues.cluster.server("shop")
     queues.cluster.server("bar", toolSelector=OTHER)
     queues.cluster.tool("search")
@@ -59,7 +61,7 @@ async def test_an_object_that_changes_sides_concerns_both_servers(queues: Queues
     assert await queues.taken() == {SHOP, BAR, SEARCH}
 
 
-async def test_an_object_that_is_deleted_concerns_its_server(queues: Queues) -> None:
+async def test_a_deleted_object_enqueues_itself_and_its_server(queues: Queues) -> None:
     queues.cluster.server("shop")
     queues.cluster.tool("search")
     await queues.taken()
@@ -67,7 +69,7 @@ async def test_an_object_that_is_deleted_concerns_its_server(queues: Queues) -> 
     assert await queues.taken() == {SHOP, SEARCH}
 
 
-async def test_the_status_of_an_object_concerns_nobody(queues: Queues) -> None:
+async def test_a_status_change_of_an_object_enqueues_nothing(queues: Queues) -> None:
     queues.cluster.server("shop")
     queues.cluster.tool("search")
     await queues.taken()
@@ -75,7 +77,9 @@ async def test_the_status_of_an_object_concerns_nobody(queues: Queues) -> None:
     assert await queues.taken() == set()
 
 
-async def test_a_server_concerns_the_objects_that_it_selects_or_did(queues: Queues) -> None:
+async def test_a_server_enqueues_the_objects_that_it_selects_or_selected_before(
+    queues: Queues,
+) -> None:
     queues.cluster.tool("search")
     queues.cluster.tool("other", team="other")
     await queues.taken()
@@ -87,7 +91,7 @@ async def test_a_server_concerns_the_objects_that_it_selects_or_did(queues: Queu
     assert await queues.taken() == {SHOP, ("MCPTool", "other")}
 
 
-async def test_only_a_transition_of_programmed_in_a_servers_status_concerns_its_objects(
+async def test_only_a_transition_of_programmed_enqueues_the_objects_of_a_server(
     queues: Queues,
 ) -> None:
     queues.cluster.server("shop")
@@ -104,7 +108,7 @@ async def test_only_a_transition_of_programmed_in_a_servers_status_concerns_its_
     assert await queues.taken() == {SEARCH}
 
 
-async def test_objects_that_want_one_name_concern_each_other(queues: Queues) -> None:
+async def test_objects_with_the_same_name_enqueue_each_other(queues: Queues) -> None:
     queues.cluster.tool("search")
     queues.cluster.tool("unrelated")
     await queues.taken()
@@ -117,7 +121,7 @@ async def test_objects_that_want_one_name_concern_each_other(queues: Queues) -> 
 
 
 @pytest.mark.parametrize("kind", ["Service", "ReferenceGrant"])
-async def test_what_an_object_refers_to_concerns_it_and_its_servers(
+async def test_a_changed_reference_enqueues_the_object_and_its_servers(
     queues: Queues, kind: str
 ) -> None:
     queues.cluster.server("shop")
@@ -130,7 +134,7 @@ async def test_what_an_object_refers_to_concerns_it_and_its_servers(
     assert await queues.taken() == {SHOP, SEARCH}
 
 
-async def test_a_config_map_concerns_the_resources_that_are_made_of_it(queues: Queues) -> None:
+async def test_a_config_map_enqueues_the_resources_that_refer_to_it(queues: Queues) -> None:
     queues.cluster.server("shop")
     labels = {"labels": {"team": "shop"}}
     spec = {"name": "docs", "contentFrom": FROM_FILES}
@@ -143,7 +147,9 @@ async def test_a_config_map_concerns_the_resources_that_are_made_of_it(queues: Q
     assert await queues.taken() == set()
 
 
-async def test_what_decides_who_gets_a_name_concerns_everybody_who_wants_it(queues: Queues) -> None:
+async def test_a_change_that_decides_who_gets_a_name_enqueues_all_objects_with_that_name(
+    queues: Queues,
+) -> None:
     queues.cluster.service("stock")
     queues.cluster.tool("older", name="search", service={"name": "stock", "port": 80})
     queues.cluster.tool("search")
@@ -152,7 +158,7 @@ async def test_what_decides_who_gets_a_name_concerns_everybody_who_wants_it(queu
     assert await queues.taken() == {OLDER, SEARCH}
 
 
-async def test_pods_and_children_concern_their_server(queues: Queues) -> None:
+async def test_pods_and_children_enqueue_their_server(queues: Queues) -> None:
     ours = child_labels("shop", "Gateway")
     queues.cluster.put("Pod", "shop-1", metadata={"labels": ours})
     assert await queues.taken() == {SHOP}
@@ -170,7 +176,7 @@ async def test_pods_and_children_concern_their_server(queues: Queues) -> None:
     assert await queues.taken() == set()
 
 
-async def test_a_child_concerns_its_server_whoever_wrote_it(queues: Queues) -> None:
+async def test_a_child_enqueues_its_server_whatever_client_wrote_it(queues: Queues) -> None:
     server = queues.cluster.server("shop")
     await queues.taken()
     head = {"apiVersion": "apps/v1", "kind": "Deployment"}
@@ -186,7 +192,7 @@ async def test_a_child_concerns_its_server_whoever_wrote_it(queues: Queues) -> N
     assert await queues.taken() == {SHOP}
 
 
-async def test_a_secret_concerns_who_refers_to_it_their_servers_and_their_rivals(
+async def test_a_changed_secret_enqueues_objects_that_use_it_their_servers_and_rivals(
     queues: Queues,
 ) -> None:
     queues.cluster.server("shop")
@@ -200,7 +206,7 @@ async def test_a_secret_concerns_who_refers_to_it_their_servers_and_their_rivals
     assert await queues.taken() == {SHOP, OLDER, SEARCH}
 
 
-async def test_a_confirmation_concerns_the_server_or_object_that_is_confirmed(
+async def test_a_confirmation_enqueues_the_confirmed_server_or_object(
     queues: Queues,
 ) -> None:
     queues.confirmed_servers.send(Key("demo", "shop"))
@@ -209,7 +215,7 @@ async def test_a_confirmation_concerns_the_server_or_object_that_is_confirmed(
     assert await queues.taken() == {SEARCH}
 
 
-async def test_a_server_that_cannot_be_read_selects_nothing_and_stops_nobody(
+async def test_a_server_that_cannot_be_parsed_selects_nothing(
     queues: Queues,
 ) -> None:
     queues.cluster.server("shop")
@@ -220,7 +226,7 @@ async def test_a_server_that_cannot_be_read_selects_nothing_and_stops_nobody(
     assert await queues.taken() == {SHOP, SEARCH}
 
 
-async def test_an_object_that_cannot_be_read_still_concerns_its_servers(queues: Queues) -> None:
+async def test_an_object_that_cannot_be_parsed_enqueues_its_servers(queues: Queues) -> None:
     queues.cluster.server("shop")
     await queues.taken()
     queues.cluster.tool("search", method="TRACE")
@@ -231,13 +237,13 @@ def server(*conditions: Object) -> Object:
     return {"status": {"conditions": list(conditions)}}
 
 
-def test_a_server_that_comes_or_goes_counts_as_a_transition() -> None:
+def test_a_created_or_deleted_server_is_a_transition() -> None:
     assert programmed_changed(Event("Created", None, server()))
     assert programmed_changed(Event("Deleted", server(), None))
     assert not programmed_changed(Event("Updated", server(), server()))
 
 
-def test_a_server_whose_pods_no_longer_serve_on_counts_as_a_transition() -> None:
+def test_a_change_between_apply_failed_and_no_ready_pods_is_a_transition() -> None:
     def programmed(reason: str) -> Object:
         return server({"type": "Programmed", "status": "False", "reason": reason})
 
@@ -257,7 +263,7 @@ CHANNELS = {
 
 
 def drawn_as(source: Source) -> str:
-    """Return the node of the diagram that stands for a source."""
+    """Return the node of the diagram for a source."""
     if isinstance(source, Channel):
         return CHANNELS.get(source.name, "LostKinds")  # one for each kind
     assert isinstance(source, Informer)
@@ -293,7 +299,7 @@ async def test_the_diagram_in_the_documentation_shows_every_watch_and_no_other()
         assert watched == {arrow for arrow in arrows if arrow[1] == queue}
 
 
-def test_the_timers_in_the_documentation_are_those_of_the_code() -> None:
+def test_the_timers_in_the_documentation_match_the_code() -> None:
     timers = re.findall(r"^\| `(\w+)\.(\w+)` \| (\d+) \|", PAGE, re.MULTILINE)
     assert len(timers) == 4
     for module, constant, seconds in timers:

@@ -1,4 +1,4 @@
-"""How statuses are written: once, only when they say something new, with Events for the news."""
+"""Statuses are written only when they change, with Events for transitions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 class Bench:
-    """A tool in a cluster, a clock that the test sets, and everything that writes statuses."""
+    """A tool in a cluster, a clock that the test sets, and a status reporter."""
 
     def __init__(self) -> None:
         self.cluster = CachedCluster()
@@ -53,7 +53,7 @@ class Bench:
         return await self.reporter.write(MCPTOOLS, self.raw, fields, conditions, stamp=stamp)
 
     async def told(self) -> list[tuple[str, str, str]]:
-        """Write out the Events; return the type, reason and note of those made since."""
+        """Write the Events, and return the type, reason and note of the new ones."""
         before = len(self.cluster.writes)
         writing = asyncio.create_task(self.recorder.run())
         await asyncio.sleep(1)
@@ -67,7 +67,7 @@ def bench() -> Bench:
     return Bench()
 
 
-async def test_a_status_is_written_whole(bench: Bench) -> None:
+async def test_a_status_is_written_with_its_fields_and_conditions(bench: Bench) -> None:
     assert await bench.write(READY, toolCount=1, resolvedEndpoint=None)
     status = bench.raw["status"]
     assert status["toolCount"] == 1
@@ -77,7 +77,7 @@ async def test_a_status_is_written_whole(bench: Bench) -> None:
     assert (condition["type"], condition["status"]) == ("Ready", "True")
 
 
-async def test_a_status_that_says_nothing_new_is_not_written(bench: Bench) -> None:
+async def test_an_unchanged_status_is_not_written(bench: Bench) -> None:
     await bench.write(READY, toolCount=1)
     assert not await bench.write(READY, toolCount=1)
     assert [verb for verb, _ in bench.cluster.writes] == ["apply"]
@@ -90,7 +90,7 @@ async def test_a_new_generation_is_written(bench: Bench) -> None:
     assert bench.raw["status"]["observedGeneration"] == 2
 
 
-async def test_a_stamp_moves_when_anything_else_does_and_only_then(bench: Bench) -> None:
+async def test_a_timestamp_changes_only_when_another_field_changes(bench: Bench) -> None:
     await bench.write(READY, stamp="lastSyncTime", toolCount=1)
     assert bench.raw["status"]["lastSyncTime"] == "2026-01-01T12:00:01Z"
     assert not await bench.write(READY, stamp="lastSyncTime", toolCount=1)
@@ -98,17 +98,17 @@ async def test_a_stamp_moves_when_anything_else_does_and_only_then(bench: Bench)
     assert bench.raw["status"]["lastSyncTime"] == "2026-01-01T12:00:03Z"
 
 
-async def test_an_empty_list_is_not_written_where_the_server_left_it_out(bench: Bench) -> None:
+async def test_an_empty_list_is_not_a_change_when_the_api_server_omitted_it(bench: Bench) -> None:
     await bench.write(READY, stamp="lastSyncTime", servers=None)
     assert not await bench.write(READY, stamp="lastSyncTime", servers=[])
 
 
-async def test_the_time_is_told_in_whole_seconds_of_utc(bench: Bench) -> None:
+async def test_the_time_is_in_whole_seconds_of_utc(bench: Bench) -> None:
     assert bench.reporter.now() == "2026-01-01T12:00:00Z"
 
 
 @pytest.mark.looptime
-async def test_a_transition_of_ready_is_told(bench: Bench) -> None:
+async def test_a_transition_of_ready_emits_an_event(bench: Bench) -> None:
     await bench.write(UNREADY, ACCEPTED)
     assert await bench.told() == [("Warning", "Invalid", Reason.INVALID.explanation)]
     await bench.write(READY, ACCEPTED)
@@ -116,7 +116,7 @@ async def test_a_transition_of_ready_is_told(bench: Bench) -> None:
 
 
 @pytest.mark.looptime
-async def test_what_is_no_transition_is_not_told(bench: Bench) -> None:
+async def test_a_change_without_a_transition_emits_no_event(bench: Bench) -> None:
     await bench.write(READY, toolCount=1)
     await bench.told()
     await bench.write(READY, toolCount=2)
@@ -124,7 +124,7 @@ async def test_what_is_no_transition_is_not_told(bench: Bench) -> None:
 
 
 @pytest.mark.looptime
-async def test_the_reasons_that_every_new_object_has_at_first_are_no_events(bench: Bench) -> None:
+async def test_the_initial_reasons_of_a_new_object_emit_no_event(bench: Bench) -> None:
     await bench.write(WAITING, HEALTHY)
     assert await bench.told() == []
     await bench.write(READY, HEALTHY)
@@ -134,14 +134,14 @@ async def test_the_reasons_that_every_new_object_has_at_first_are_no_events(benc
 
 
 @pytest.mark.looptime
-async def test_nobody_is_warned_of_a_tool_that_comes_before_its_server(bench: Bench) -> None:
+async def test_the_event_for_an_object_that_is_not_selected_is_normal(bench: Bench) -> None:
     await bench.write(UNSELECTED)
     assert [kind for kind, *_ in await bench.told()] == ["Normal"]
 
 
 @pytest.mark.looptime
 @pytest.mark.parametrize("before", [UNREADY, RESTING], ids=["a problem", "nothing to serve"])
-async def test_on_the_way_to_serving_there_is_no_warning_and_then_an_event(
+async def test_propagating_emits_no_event_and_ready_emits_a_normal_one(
     bench: Bench, before: Condition
 ) -> None:
     await bench.write(before)
@@ -153,7 +153,9 @@ async def test_on_the_way_to_serving_there_is_no_warning_and_then_an_event(
 
 
 @pytest.mark.looptime
-async def test_degraded_is_a_warning_when_true_and_normal_when_false(bench: Bench) -> None:
+async def test_degraded_emits_a_warning_when_true_and_a_normal_event_when_false(
+    bench: Bench,
+) -> None:
     await bench.write(DEGRADED)
     assert [kind for kind, *_ in await bench.told()] == ["Warning"]
     await bench.write(HEALTHY)
@@ -161,13 +163,13 @@ async def test_degraded_is_a_warning_when_true_and_normal_when_false(bench: Benc
 
 
 @pytest.mark.looptime
-async def test_causes_are_not_told_beside_what_they_cause(bench: Bench) -> None:
+async def test_conditions_other_than_ready_and_degraded_emit_no_event(bench: Bench) -> None:
     await bench.write(ACCEPTED)
     assert await bench.told() == []
 
 
 @pytest.mark.looptime
-async def test_nothing_is_told_of_a_status_that_was_not_written(bench: Bench) -> None:
+async def test_a_status_that_was_not_written_emits_no_event(bench: Bench) -> None:
     old = bench.raw
     bench.cluster.remove("MCPTool", "search")
     await bench.reporter.write(MCPTOOLS, old, {}, [UNREADY])

@@ -1,4 +1,4 @@
-"""Which change makes which object of another namespace be looked at again."""
+"""Which change enqueues which objects of other namespaces."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def queues() -> Queues:
     return Queues()
 
 
-async def test_an_object_concerns_servers_of_other_namespaces_only_if_they_take_it(
+async def test_an_object_enqueues_servers_of_other_namespaces_only_if_they_select_it(
     queues: Queues,
 ) -> None:
     queues.cluster.server("shop")
@@ -44,7 +44,7 @@ async def test_an_object_concerns_servers_of_other_namespaces_only_if_they_take_
     assert await queues.taken() == {BAR, SEARCH}
 
 
-async def test_consent_that_is_given_or_withdrawn_concerns_the_servers_that_take_the_object(
+async def test_a_changed_allow_annotation_enqueues_the_servers_that_select_the_object(
     queues: Queues,
 ) -> None:
     queues.cluster.server("shop")
@@ -59,7 +59,7 @@ async def test_consent_that_is_given_or_withdrawn_concerns_the_servers_that_take
     assert await queues.taken() == {SEARCH}
 
 
-async def test_a_grant_concerns_the_objects_that_servers_of_other_namespaces_take(
+async def test_a_grant_enqueues_the_objects_that_servers_of_other_namespaces_select(
     queues: Queues,
 ) -> None:
     queues.cluster.server("shop")
@@ -73,7 +73,7 @@ async def test_a_grant_concerns_the_objects_that_servers_of_other_namespaces_tak
     assert await queues.taken() == {BAR, SEARCH}
 
 
-async def test_labels_of_a_namespace_concern_the_servers_that_come_to_take_it_or_cease(
+async def test_changed_labels_of_a_namespace_enqueue_the_servers_that_gain_or_lose_it(
     queues: Queues,
 ) -> None:
     queues.cluster.namespace("back")
@@ -105,7 +105,7 @@ async def test_a_namespace_joins_no_server_before_its_labels_are_known(queues: Q
     assert await queues.taken() == {BAR, SEARCH}
 
 
-async def test_a_deleted_namespace_concerns_the_servers_that_took_it(queues: Queues) -> None:
+async def test_a_deleted_namespace_enqueues_the_servers_that_selected_it(queues: Queues) -> None:
     queues.cluster.namespace("back", tools="yes")
     selector = {"matchLabels": {"tools": "yes"}}
     queues.cluster.server("bar", allowedNamespaces={"from": "Selector", "selector": selector})
@@ -114,7 +114,7 @@ async def test_a_deleted_namespace_concerns_the_servers_that_took_it(queues: Que
     assert await queues.taken() == {BAR}
 
 
-async def test_a_server_that_changes_its_namespaces_concerns_what_it_selected_or_selects(
+async def test_a_server_that_changes_its_namespaces_enqueues_old_and_new_objects(
     queues: Queues,
 ) -> None:
     tool_of_back(queues, **CONSENTING)
@@ -126,7 +126,7 @@ async def test_a_server_that_changes_its_namespaces_concerns_what_it_selected_or
     assert await queues.taken() == {BAR, SEARCH}
 
 
-async def test_a_rival_of_another_namespace_is_concerned_where_one_server_has_both(
+async def test_a_rival_of_another_namespace_is_enqueued_only_if_one_server_selects_both(
     queues: Queues,
 ) -> None:
     queues.cluster.tool("rival", name="search")
