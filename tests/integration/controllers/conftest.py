@@ -1,4 +1,4 @@
-"""What the tests of the controllers share."""
+"""Fixtures that the tests of the controllers share."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def shop(client: Client, namespace: str, crds_installed: None) -> Shop:
 
 @pytest.fixture
 async def operator(control_plane: Cluster, shop: Shop) -> AsyncIterator[Operator]:
-    """An operator that runs for the test's namespace."""
+    """An operator that watches the test's namespace."""
     async with running_operator(control_plane.kubeconfig, shop.namespace) as operator:
         yield operator
 
@@ -36,14 +36,14 @@ async def operator(control_plane: Cluster, shop: Shop) -> AsyncIterator[Operator
 async def cached(
     crds_installed: None, client: Client, namespace: str
 ) -> AsyncIterator[NamespaceCache]:
-    """A copy of the test's namespace, as far as servers have children there."""
+    """A cache of the test's namespace, with every kind that a server has children of."""
     async with namespace_cache(client, namespace, CHILDREN) as cached:
         yield cached
 
 
 @pytest.fixture
 async def complete(shop: Shop, operator: Operator) -> Shop:
-    """A gateway `red` and a server `blue` of an image of its own, both of all there is, settled."""
+    """A Gateway server `red` and a Direct server `blue`, with every feature on, both settled."""
     await shop.create("Secret", "login", stringData={"token": "x"})
     credentials = {"type": "Bearer", "secretRef": {"name": "login", "key": "token"}}
     for server, spec in (("red", GATEWAY), ("blue", DIRECT)):

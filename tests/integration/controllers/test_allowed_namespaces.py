@@ -1,4 +1,4 @@
-"""Servers that take tools of other namespaces, and tools that consent to it or do not."""
+"""Servers that select tools of other namespaces, and tools that allow it or do not."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from support.shop import Shop
 from support.waiting import eventually
 
 
-class Town(NamedTuple):
-    """A namespace with servers, one with tools, and a third; an operator works in all of them."""
+class Namespaces(NamedTuple):
+    """A namespace with servers, one with tools, and a third; one operator watches all three."""
 
     front: Shop
     back: Shop
@@ -33,11 +33,11 @@ class Town(NamedTuple):
     operator: Operator
 
     async def consent(self, value: str | None, name: str = "search") -> None:
-        """Let a tool say which namespaces may serve it."""
+        """Annotate a tool with the namespaces that may serve it."""
         await self.back.patch("MCPTool", name, metadata={"annotations": {ALLOW_ANNOTATION: value}})
 
     async def grant(self, **to: str) -> None:
-        """Let a ReferenceGrant say that servers of the front may serve tools of the back."""
+        """Create a ReferenceGrant that lets servers in `front` serve tools in `back`."""
         source = {
             "group": "mcp-operator.dev",
             "kind": "MCPServer",
@@ -57,7 +57,7 @@ class Town(NamedTuple):
         await shop.client.merge_patch(NAMESPACES, Key("", shop.namespace), change)
 
     async def serves(self, *tools: str) -> None:
-        """Wait until the server of the front serves these tools."""
+        """Wait until the server in `front` serves exactly these tools."""
 
         async def names() -> set[str]:
             return set(await self.front.served("red") or ())
@@ -65,7 +65,7 @@ class Town(NamedTuple):
         await eventually(names, set(tools))
 
     async def rejects(self, *names: str) -> list[Object]:
-        """Wait until the server's status rejects these tools of the back."""
+        """Wait until the server's status rejects exactly these tools of `back`."""
 
         async def rejected() -> set[str]:
             status = (await self.front.get("MCPServer", "red"))["status"]
@@ -82,173 +82,185 @@ class Town(NamedTuple):
 
 
 @pytest.fixture
-async def town(control_plane: Cluster, client: Client, crds_installed: None) -> AsyncIterator[Town]:
+async def namespaces(
+    control_plane: Cluster, client: Client, crds_installed: None
+) -> AsyncIterator[Namespaces]:
     await gateway_api.install_grants(client)
     async with AsyncExitStack() as stack:
         shops = [await stack.enter_async_context(own_namespace(client)) for _ in range(3)]
-        # What is made within the same second is told apart by its namespace.
+        # Of objects that are created in the same second, the first namespace in the alphabet wins.
         back, front, other = sorted(shops, key=lambda shop: shop.namespace)
         name = front.namespace
         for shop in shops:
-            change = {"metadata": {"labels": {"town": name}}}
+            change = {"metadata": {"labels": {"watched-by": name}}}
             await client.merge_patch(NAMESPACES, Key("", shop.namespace), change)
             await shop.service()
         operator = await stack.enter_async_context(
-            running_operator(control_plane.kubeconfig, "", scope=Scope(selector=f"town={name}"))
+            running_operator(
+                control_plane.kubeconfig, "", scope=Scope(selector=f"watched-by={name}")
+            )
         )
-        yield Town(front, back, other, operator)
+        yield Namespaces(front, back, other, operator)
 
 
-async def server(town: Town, mode: str = "All", **allowed: Any) -> None:
-    """Have a server in the front that takes tools of other namespaces."""
-    await town.front.server("red", allowedNamespaces={"from": mode, **allowed})
+async def server(namespaces: Namespaces, mode: str = "All", **allowed: Any) -> None:
+    """Create a server in `front` that selects tools of other namespaces."""
+    await namespaces.front.server("red", allowedNamespaces={"from": mode, **allowed})
 
 
-async def test_a_tool_without_consent_is_rejected_with_what_to_do_and_not_told_of_it(
-    town: Town,
+async def test_a_tool_without_consent_is_rejected_in_the_status_of_the_server_alone(
+    namespaces: Namespaces,
 ) -> None:
-    await town.back.tool("search", "red")
-    await town.front.tool("own", "red")
-    await server(town)
-    await town.serves("own")
-    [rejection] = await town.rejects("search")
+    await namespaces.back.tool("search", "red")
+    await namespaces.front.tool("own", "red")
+    await server(namespaces)
+    await namespaces.serves("own")
+    [rejection] = await namespaces.rejects("search")
     assert rejection["reason"] == Reason.REF_NOT_PERMITTED
-    assert f"{ALLOW_ANNOTATION}: {town.front.namespace}" in rejection["message"]
-    assert (await town.front.get("MCPServer", "red"))["status"]["rejectedCount"] == 1
-    await town.back.told("MCPTool", "search", "Ready", Reason.NOT_SELECTED)
-    assert await town.selecting() == []
-    degraded = await town.front.condition("MCPServer", "red", "Degraded")
+    assert f"{ALLOW_ANNOTATION}: {namespaces.front.namespace}" in rejection["message"]
+    assert (await namespaces.front.get("MCPServer", "red"))["status"]["rejectedCount"] == 1
+    await namespaces.back.told("MCPTool", "search", "Ready", Reason.NOT_SELECTED)
+    assert await namespaces.selecting() == []
+    degraded = await namespaces.front.condition("MCPServer", "red", "Degraded")
     assert degraded[0] == "False"
 
 
-async def test_a_tool_joins_with_its_annotation_and_leaves_when_that_is_withdrawn(
-    town: Town,
+async def test_a_tool_is_served_while_its_annotation_allows_the_namespace_of_the_server(
+    namespaces: Namespaces,
 ) -> None:
-    await town.back.tool("search", "red")
-    await server(town)
-    await town.rejects("search")
-    await town.consent(town.front.namespace)
-    await town.serves("search")
-    await town.rejects()
-    red = f"{town.front.namespace}/red"
-    await eventually(town.selecting, [red])
-    await town.consent(town.other.namespace)
-    await town.serves()
-    await town.rejects("search")
-    await eventually(town.selecting, [])
-    await town.back.told("MCPTool", "search", "Ready", Reason.NOT_SELECTED)
+    await namespaces.back.tool("search", "red")
+    await server(namespaces)
+    await namespaces.rejects("search")
+    await namespaces.consent(namespaces.front.namespace)
+    await namespaces.serves("search")
+    await namespaces.rejects()
+    red = f"{namespaces.front.namespace}/red"
+    await eventually(namespaces.selecting, [red])
+    await namespaces.consent(namespaces.other.namespace)
+    await namespaces.serves()
+    await namespaces.rejects("search")
+    await eventually(namespaces.selecting, [])
+    await namespaces.back.told("MCPTool", "search", "Ready", Reason.NOT_SELECTED)
 
 
-async def test_a_tool_joins_by_a_grant_and_leaves_when_that_is_deleted(town: Town) -> None:
-    await town.back.tool("search", "red")
-    await town.back.tool("more", "red")
-    await server(town)
-    await town.rejects("search", "more")
-    await town.grant(name="search")
-    await town.serves("search")
-    await town.rejects("more")
-    await eventually(town.selecting, [f"{town.front.namespace}/red"])
-    await town.front.client.delete(REFERENCE_GRANTS, town.back.key("front"))
-    await town.serves()
-    await town.rejects("search", "more")
-    await eventually(town.selecting, [])
+async def test_a_tool_is_served_while_a_reference_grant_names_it(namespaces: Namespaces) -> None:
+    await namespaces.back.tool("search", "red")
+    await namespaces.back.tool("more", "red")
+    await server(namespaces)
+    await namespaces.rejects("search", "more")
+    await namespaces.grant(name="search")
+    await namespaces.serves("search")
+    await namespaces.rejects("more")
+    await eventually(namespaces.selecting, [f"{namespaces.front.namespace}/red"])
+    await namespaces.front.client.delete(REFERENCE_GRANTS, namespaces.back.key("front"))
+    await namespaces.serves()
+    await namespaces.rejects("search", "more")
+    await eventually(namespaces.selecting, [])
 
 
-async def test_consent_alone_makes_no_server_take_a_tool(town: Town) -> None:
-    await town.back.tool("search", "red")
-    await town.consent("*")
-    await town.front.tool("own", "red")
-    await town.front.server("red")
-    await town.serves("own")
-    await town.operator.idle()
-    await town.serves("own")
-    assert await town.selecting() == []
-
-
-async def test_a_namespace_is_taken_by_its_labels_while_it_has_them(town: Town) -> None:
-    await town.back.tool("search", "red")
-    await town.consent("*")
-    await server(town, "Selector", selector={"matchLabels": {"tools": "yes"}})
-    await town.serves()
-    await town.label(town.back, tools="yes")
-    await town.serves("search")
-    await eventually(town.selecting, [f"{town.front.namespace}/red"])
-    await town.label(town.back, tools=None)
-    await town.serves()
-    await eventually(town.selecting, [])
-    await town.rejects()
-
-
-async def test_a_server_that_takes_no_others_any_more_loses_their_tools(town: Town) -> None:
-    await town.back.tool("search", "red")
-    await town.consent("*")
-    await server(town)
-    await town.serves("search")
-    await eventually(town.selecting, [f"{town.front.namespace}/red"])
-    await town.front.patch("MCPServer", "red", spec={"allowedNamespaces": None})
-    await town.serves()
-    await eventually(town.selecting, [])
-
-
-async def test_a_namespace_that_is_no_longer_the_operators_leaves_with_its_tools(
-    town: Town,
+async def test_consent_does_not_make_a_server_select_a_tool_of_another_namespace(
+    namespaces: Namespaces,
 ) -> None:
-    await town.back.tool("search", "red")
-    await town.consent("*")
-    await server(town)
-    await town.serves("search")
-    await town.label(town.back, town=None)
-    await town.serves()
-    _, _, accepted = await town.front.condition("MCPServer", "red", "Accepted")
+    await namespaces.back.tool("search", "red")
+    await namespaces.consent("*")
+    await namespaces.front.tool("own", "red")
+    await namespaces.front.server("red")
+    await namespaces.serves("own")
+    await namespaces.operator.idle()
+    await namespaces.serves("own")
+    assert await namespaces.selecting() == []
+
+
+async def test_tools_are_selected_while_their_namespace_has_the_labels(
+    namespaces: Namespaces,
+) -> None:
+    await namespaces.back.tool("search", "red")
+    await namespaces.consent("*")
+    await server(namespaces, "Selector", selector={"matchLabels": {"tools": "yes"}})
+    await namespaces.serves()
+    await namespaces.label(namespaces.back, tools="yes")
+    await namespaces.serves("search")
+    await eventually(namespaces.selecting, [f"{namespaces.front.namespace}/red"])
+    await namespaces.label(namespaces.back, tools=None)
+    await namespaces.serves()
+    await eventually(namespaces.selecting, [])
+    await namespaces.rejects()
+
+
+async def test_removing_allowed_namespaces_removes_the_tools_of_other_namespaces(
+    namespaces: Namespaces,
+) -> None:
+    await namespaces.back.tool("search", "red")
+    await namespaces.consent("*")
+    await server(namespaces)
+    await namespaces.serves("search")
+    await eventually(namespaces.selecting, [f"{namespaces.front.namespace}/red"])
+    await namespaces.front.patch("MCPServer", "red", spec={"allowedNamespaces": None})
+    await namespaces.serves()
+    await eventually(namespaces.selecting, [])
+
+
+async def test_tools_are_removed_when_the_operator_no_longer_watches_their_namespace(
+    namespaces: Namespaces,
+) -> None:
+    await namespaces.back.tool("search", "red")
+    await namespaces.consent("*")
+    await server(namespaces)
+    await namespaces.serves("search")
+    await namespaces.label(namespaces.back, **{"watched-by": None})
+    await namespaces.serves()
+    _, _, accepted = await namespaces.front.condition("MCPServer", "red", "Accepted")
     assert "sees no objects of others" in accepted
-    await town.label(town.back, town=town.front.namespace)
-    await town.serves("search")
+    await namespaces.label(namespaces.back, **{"watched-by": namespaces.front.namespace})
+    await namespaces.serves("search")
 
 
-async def test_tools_go_with_their_namespace(town: Town) -> None:
-    await town.back.tool("search", "red")
-    await town.consent("*")
-    await server(town)
-    await town.serves("search")
-    await town.back.delete("MCPTool", "search")  # as the namespace controller does
-    await town.serves()
+async def test_a_deleted_tool_of_another_namespace_is_removed(namespaces: Namespaces) -> None:
+    await namespaces.back.tool("search", "red")
+    await namespaces.consent("*")
+    await server(namespaces)
+    await namespaces.serves("search")
+    await namespaces.back.delete("MCPTool", "search")
+    await namespaces.serves()
 
 
-async def test_a_gateway_may_read_no_secret_of_another_namespace(town: Town) -> None:
-    for shop in (town.front, town.back):
+async def test_a_tool_of_another_namespace_that_needs_a_secret_is_rejected(
+    namespaces: Namespaces,
+) -> None:
+    for shop in (namespaces.front, namespaces.back):
         await shop.create("Secret", "token", stringData={"token": "secret"})
     credentials = {"type": "Bearer", "secretRef": {"name": "token", "key": "token"}}
-    await town.back.tool("search", "red", request={"credentials": credentials})
-    await town.back.tool("open", "red")
-    await town.consent("*")
-    await town.consent("*", "open")
-    await server(town)
-    await town.serves("open")
-    [rejection] = await town.rejects("search")
+    await namespaces.back.tool("search", "red", request={"credentials": credentials})
+    await namespaces.back.tool("open", "red")
+    await namespaces.consent("*")
+    await namespaces.consent("*", "open")
+    await server(namespaces)
+    await namespaces.serves("open")
+    [rejection] = await namespaces.rejects("search")
     assert "cannot read the Secrets" in rejection["message"]
-    role = await town.front.find(ROLES, "mcp-server-red")
+    role = await namespaces.front.find(ROLES, "mcp-server-red")
     assert role is not None
     named = {name for rule in role["rules"] for name in rule["resourceNames"]}
     assert "token" not in named
-    assert await town.back.find(ROLES, "mcp-server-red") is None
-    await eventually(functools.partial(refused, town), expected=True)
+    assert await namespaces.back.find(ROLES, "mcp-server-red") is None
+    await eventually(functools.partial(refused, namespaces), expected=True)
 
 
-async def refused(town: Town) -> bool:
+async def refused(namespaces: Namespaces) -> bool:
     """Return whether the tool's own status says why the server does not serve it."""
-    entries = (await town.back.get("MCPTool", "search"))["status"].get("servers", ())
+    entries = (await namespaces.back.get("MCPTool", "search"))["status"].get("servers", ())
     return [each.get("reason") for each in entries] == [Reason.REF_NOT_PERMITTED]
 
 
-async def test_of_one_name_in_two_namespaces_the_oldest_is_served_and_both_are_told(
-    town: Town,
+async def test_of_two_tools_with_one_name_in_two_namespaces_the_oldest_is_served(
+    namespaces: Namespaces,
 ) -> None:
-    await town.back.tool("search", "red", description="of the back")
-    await town.consent("*")
-    await server(town)
-    await eventually(functools.partial(town.front.served, "red"), {"search": "of the back"})
-    await town.front.tool("search", "red", description="of the front")
-    await town.front.told("MCPTool", "search", "Accepted", Reason.DUPLICATE_NAME)
-    await town.consent(None)
-    await eventually(functools.partial(town.front.served, "red"), {"search": "of the front"})
-    await town.front.told("MCPTool", "search", "Accepted", Reason.ACCEPTED)
+    await namespaces.back.tool("search", "red", description="of the back")
+    await namespaces.consent("*")
+    await server(namespaces)
+    await eventually(functools.partial(namespaces.front.served, "red"), {"search": "of the back"})
+    await namespaces.front.tool("search", "red", description="of the front")
+    await namespaces.front.told("MCPTool", "search", "Accepted", Reason.DUPLICATE_NAME)
+    await namespaces.consent(None)
+    await eventually(functools.partial(namespaces.front.served, "red"), {"search": "of the front"})
+    await namespaces.front.told("MCPTool", "search", "Accepted", Reason.ACCEPTED)

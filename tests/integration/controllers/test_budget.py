@@ -1,6 +1,6 @@
-"""What a change costs: as many writes as there are objects to write, and nothing is read.
+"""How many requests a change takes: one write for each object that changes, and no reads.
 
-Only for a child that is about to be made the API server is asked whether its name is taken.
+Only before it creates a child, the operator reads whether an object with that name exists.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ def children(cached: NamespaceCache, server: Object) -> set[str]:
 
 
 async def settled(shop: Shop, operator: Operator, *servers: str) -> None:
-    """Wait until servers count their one pod, and nothing is left to do."""
+    """Wait until servers report their one pod, and the operator is idle."""
     for server in servers:
         await eventually(functools.partial(shop.replicas, server), 1)
     await operator.settled(shop.client)
 
 
 @pytest.mark.parametrize("spec", [{}, GATEWAY | ONE_POD, DIRECT_ONE])
-async def test_a_new_server_takes_a_look_and_a_write_for_each_child_and_two_for_its_status(
+async def test_a_new_server_takes_one_read_and_one_write_per_child_and_two_status_writes(
     shop: Shop, operator: Operator, cached: NamespaceCache, spec: dict[str, Any]
 ) -> None:
     await operator.settled(shop.client)
@@ -63,7 +63,7 @@ async def test_a_new_server_takes_a_look_and_a_write_for_each_child_and_two_for_
     assert Counter(operator.reads) == Counter(f"GET {child}" for child in made)
 
 
-async def test_fifty_servers_at_once_take_no_more_requests_each(
+async def test_each_of_fifty_servers_takes_as_many_requests_as_one_server_alone(
     shop: Shop, operator: Operator, cached: NamespaceCache
 ) -> None:
     await operator.settled(shop.client)
@@ -82,7 +82,7 @@ async def test_fifty_servers_at_once_take_no_more_requests_each(
 
 
 @pytest.mark.parametrize("ready", [False, True], ids=["no pod is ready", "all pods confirm"])
-async def test_a_tool_takes_three_writes_to_add_and_to_change_and_two_to_delete(
+async def test_adding_or_changing_a_tool_takes_three_writes_and_deleting_it_two(
     client: Client, control_plane: Cluster, shop: Shop, *, ready: bool
 ) -> None:
     ask = confirms if ready else nobody_answers
@@ -116,7 +116,7 @@ async def written(operator: Operator) -> int:
     return len(operator.writes)
 
 
-async def test_a_status_that_is_wiped_wakes_nobody_and_is_mended_by_the_next_resync(
+async def test_a_removed_status_triggers_no_reconciliation_and_the_next_resync_restores_it(
     shop: Shop, operator: Operator
 ) -> None:
     await shop.server("red")

@@ -1,4 +1,4 @@
-"""What Secrets hold is in no status, Event, ConfigMap or other object, and in no log line."""
+"""Values of Secrets appear in no status, Event, ConfigMap or other object, and in no log line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.shop import EVENTS, KINDS, Shop
 from support.waiting import eventually
 
 CANARY = "canary-9b1e04"
-"""What every value of every Secret here begins with."""
+"""The prefix of every value of every Secret in these tests."""
 
 TLS: dict[str, Any] = {
     "clientCertificateSecretRef": {"name": "pair"},
@@ -34,7 +34,7 @@ CREDENTIALS: dict[str, dict[str, Any]] = {
 SECRET = {key: f"{CANARY}-{key}" for key in ("token", "username", "password", "client_secret")}
 
 
-async def test_what_secrets_hold_is_found_nowhere_else(
+async def test_values_of_secrets_appear_in_no_other_object_and_no_log_line(
     shop: Shop, operator: Operator, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -42,7 +42,7 @@ async def test_what_secrets_hold_is_found_nowhere_else(
     for name in (*CREDENTIALS, "constants", "mutual"):
         await shop.told("MCPTool", name, "ResolvedRefs", Reason.SECRET_NOT_FOUND)
 
-    # First without what is referred to, then with it, then with values that make no sense.
+    # First the Secrets are missing, then they exist, then their values are invalid.
     await shop.create("Secret", "login", stringData={"other": f"{CANARY}-other"})
     for name in CREDENTIALS:
         await eventually(functools.partial(_lacks_key, shop, name), expected=True)
@@ -68,12 +68,12 @@ async def test_what_secrets_hold_is_found_nowhere_else(
 
 
 async def _lacks_key(shop: Shop, name: str) -> bool:
-    """Tell whether a tool says that its Secret is there, and a key is not."""
+    """Return whether a tool reports that its Secret has no such key."""
     return "has no key" in (await shop.condition("MCPTool", name, "ResolvedRefs"))[2]
 
 
 async def _declare(shop: Shop) -> None:
-    """Create a server and tools that refer to Secrets in every way there is."""
+    """Create a server and tools that refer to Secrets in every possible way."""
     keys = {"type": "APIKey", "apiKey": {"secretRef": {"name": "keys"}}}
     await shop.server("red", auth=keys, resourceSelector={"matchLabels": {"team": "red"}})
     for name, credentials in CREDENTIALS.items():
@@ -95,13 +95,13 @@ async def _declare(shop: Shop) -> None:
 
 
 def _found(text: str) -> bool:
-    """Tell whether a canary is in a text, also in base64."""
+    """Return whether a text contains a canary, also in base64."""
     encoded = (base64.b64encode(b"." * n + CANARY.encode()).decode()[4:16] for n in range(3))
     return CANARY in text or any(each in text for each in encoded)
 
 
 async def _dumps(shop: Shop) -> set[str]:
-    """Return the kinds of the objects in which a canary is, of all that the operator writes."""
+    """Return the kinds of the objects that contain a canary, of all kinds the operator writes."""
     found = set()
     for resource in {*KINDS.values(), *CHILDREN, EVENTS}:
         pages = shop.client.list_pages(resource, namespace=shop.namespace)

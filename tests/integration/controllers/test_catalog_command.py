@@ -1,4 +1,4 @@
-"""`mcp-operator catalog`, beside an operator on a real API server. No kubelet answers for pods."""
+"""`mcp-operator catalog`, with an operator and a real API server, but without running pods."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.operators import Operator
 from support.shop import Shop
 
 
-async def test_the_catalog_of_a_server_is_shown_with_what_is_rejected(
+async def test_the_catalog_of_a_server_is_shown_with_the_rejected_objects(
     control_plane: Cluster, shop: Shop, operator: Operator, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await shop.tool("search", "red")
@@ -35,7 +35,9 @@ async def test_the_catalog_of_a_server_is_shown_with_what_is_rejected(
     assert [each["name"] for each in json.loads(capsys.readouterr().out)["tools"]] == ["search"]
 
 
-async def test_a_server_that_does_not_exist_is_named(control_plane: Cluster, shop: Shop) -> None:
+async def test_a_server_that_does_not_exist_is_an_error_that_names_it(
+    control_plane: Cluster, shop: Shop
+) -> None:
     settings = CatalogSettings(
         server="other", namespace=shop.namespace, kubeconfig=control_plane.kubeconfig
     )

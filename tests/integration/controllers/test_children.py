@@ -1,4 +1,4 @@
-"""What a server is made of: kept as declared, never taken from others, removed when not wanted."""
+"""Children of a server are restored after edits, and deleted when no longer declared."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def red(shop: Shop, operator: Operator) -> Shop:
     return shop
 
 
-async def test_an_edited_field_of_ours_is_put_back_and_others_are_left_alone(
+async def test_an_edited_field_is_restored_and_fields_of_others_are_kept(
     red: Shop, operator: Operator
 ) -> None:
     change = {
@@ -72,14 +72,14 @@ async def test_an_edited_field_of_ours_is_put_back_and_others_are_left_alone(
     assert operator.writes.count(f"PATCH deployments/{NAME}") == 1
 
 
-async def test_a_removed_field_removes_what_it_made(red: Shop) -> None:
+async def test_removing_the_ingress_field_deletes_the_ingress(red: Shop) -> None:
     await red.patch("MCPServer", "red", spec={"ingress": {"host": "mcp.example.com"}})
     await eventually(functools.partial(exists, red, INGRESSES), expected=True)
     await red.patch("MCPServer", "red", spec={"ingress": None})
     await eventually(functools.partial(exists, red, INGRESSES), expected=False)
 
 
-async def test_the_url_is_that_of_the_ingress(red: Shop) -> None:
+async def test_the_url_in_the_status_is_that_of_the_ingress(red: Shop) -> None:
     ingress = {"host": "mcp.example.com", "tlsSecretName": "cert", "pathPrefix": "/red"}
     await red.patch("MCPServer", "red", spec={"ingress": ingress})
 
@@ -89,7 +89,7 @@ async def test_the_url_is_that_of_the_ingress(red: Shop) -> None:
     await eventually(url, "https://mcp.example.com/red")
 
 
-async def test_mode_direct_mounts_plain_files_and_removes_the_gateways_permissions(
+async def test_mode_direct_writes_plain_files_and_deletes_the_role_of_the_gateway(
     red: Shop,
 ) -> None:
     assert await exists(red, ROLES)
@@ -105,10 +105,10 @@ async def test_mode_direct_mounts_plain_files_and_removes_the_gateways_permissio
     await red.told("MCPServer", "red", "Programmed", "NotReported")
 
 
-async def test_a_catalog_of_three_mebibytes_travels_in_shards(
+async def test_a_catalog_of_three_mebibytes_is_stored_in_shards(
     red: Shop, operator: Operator
 ) -> None:
-    # Text that gzip cannot shrink much: hexadecimal digits of a counter's hashes.
+    # Hexadecimal hashes of a counter: text that gzip cannot compress much.
     texts = {f"big-{number}": _noise(number, 800_000) for number in range(4)}
     for name, text in texts.items():
         await red.resource(name, "red", content={"uri": f"shop://{name}", "text": text})
@@ -132,9 +132,7 @@ def _noise(seed: int, length: int) -> str:
     return "".join(digests)[:length]
 
 
-async def test_what_the_operator_left_behind_can_be_deleted_without_it(
-    red: Shop, operator: Operator
-) -> None:
+async def test_objects_can_be_deleted_while_no_operator_runs(red: Shop, operator: Operator) -> None:
     await operator.stop()
     await red.delete("MCPTool", "search")
     assert await red.find(MCPTOOLS, "search") is None
@@ -145,7 +143,7 @@ async def test_what_the_operator_left_behind_can_be_deleted_without_it(
         await eventually(functools.partial(exists, red, resource, name), expected=False)
 
 
-async def test_nothing_is_written_at_rest(red: Shop, operator: Operator) -> None:
+async def test_changed_annotations_cause_no_writes(red: Shop, operator: Operator) -> None:
     await red.patch("MCPServer", "red", metadata={"annotations": {"touched": "1"}})
     await red.patch("MCPTool", "search", metadata={"annotations": {"touched": "1"}})
     await operator.settled(red.client)

@@ -1,4 +1,4 @@
-"""What the objects say of themselves: wrong ones are named, and the rest is served."""
+"""Conditions of objects: invalid objects are reported, and the others are served."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ async def rejected(shop: Shop) -> dict[str, str]:
     return {entry["name"]: entry["reason"] for entry in status.get("rejected") or ()}
 
 
-async def test_a_schema_that_does_not_compile_is_named_and_the_rest_is_served(red: Shop) -> None:
+async def test_a_schema_that_does_not_compile_is_reported_and_other_tools_are_served(
+    red: Shop,
+) -> None:
     schema = {"type": "object", "properties": {"x": {"type": "nonsense"}}}
     await red.tool("broken", "red", inputSchema=schema)
     message = await red.told("MCPTool", "broken", "Accepted", Reason.INVALID_SCHEMA)
@@ -41,7 +43,7 @@ async def test_a_schema_that_does_not_compile_is_named_and_the_rest_is_served(re
     assert await red.served("red") == {"good": "first"}
 
 
-async def test_a_schema_that_would_take_a_gigabyte_is_named_and_the_rest_is_served(
+async def test_a_schema_that_would_take_a_gigabyte_is_reported_and_other_tools_are_served(
     red: Shop,
 ) -> None:
     patterns = [{"pattern": rf"^\pL{{200}}x{number}$"} for number in range(100)]
@@ -54,7 +56,7 @@ async def test_a_schema_that_would_take_a_gigabyte_is_named_and_the_rest_is_serv
     await eventually(functools.partial(red.served, "red"), {"good": "first", "other": "first"})
 
 
-async def test_a_path_argument_that_no_schema_declares_is_named(red: Shop) -> None:
+async def test_a_path_argument_that_the_schema_does_not_declare_is_reported(red: Shop) -> None:
     service = {"name": "orders", "port": 80, "path": "/orders/{id}"}
     schema = {"type": "object", "properties": {"other": {"type": "string"}}}
     await red.tool("broken", "red", service=service, inputSchema=schema)
@@ -62,13 +64,13 @@ async def test_a_path_argument_that_no_schema_declares_is_named(red: Shop) -> No
     assert "{id}" in message
 
 
-async def test_a_missing_port_is_answered_with_the_ports_there_are(red: Shop) -> None:
+async def test_a_missing_port_is_reported_with_the_ports_of_the_service(red: Shop) -> None:
     await red.tool("broken", "red", service={"name": "orders", "port": 81, "path": "/"})
     message = await red.told("MCPTool", "broken", "ResolvedRefs", Reason.PORT_NOT_FOUND)
     assert message.endswith("has no port 81; it has 80 (http)")
 
 
-async def test_an_undeclared_variable_of_a_prompt_is_named(red: Shop) -> None:
+async def test_an_undeclared_variable_of_a_prompt_is_reported(red: Shop) -> None:
     await red.prompt("broken", "red", template="Say {{what}} to {{whom}}")
     message = await red.told("MCPPrompt", "broken", "Accepted", Reason.UNDECLARED_VARIABLE)
     assert "{{whom}}" in message
@@ -77,7 +79,7 @@ async def test_an_undeclared_variable_of_a_prompt_is_named(red: Shop) -> None:
     assert status["validated"] is False
 
 
-async def test_of_two_tools_of_one_name_the_oldest_is_served(red: Shop) -> None:
+async def test_of_two_tools_with_the_same_name_the_oldest_is_served(red: Shop) -> None:
     await red.tool("younger", "red", name="good", description="second")
     message = await red.told("MCPTool", "younger", "Accepted", Reason.DUPLICATE_NAME)
     assert f"MCPTool {red.namespace}/good" in message
@@ -89,14 +91,14 @@ async def test_of_two_tools_of_one_name_the_oldest_is_served(red: Shop) -> None:
     await red.told("MCPTool", "younger", "Accepted", Reason.ACCEPTED)
 
 
-async def test_with_reject_all_neither_is_served(red: Shop) -> None:
+async def test_with_reject_all_neither_of_two_tools_with_the_same_name_is_served(red: Shop) -> None:
     await red.patch("MCPServer", "red", spec={"naming": {"onConflict": "RejectAll"}})
     await red.tool("younger", "red", name="good")
     await eventually(functools.partial(red.served, "red"), {})
     await red.told("MCPTool", "good", "Accepted", Reason.DUPLICATE_NAME)
 
 
-async def test_an_object_that_nobody_selects_says_so_until_there_is_a_server(red: Shop) -> None:
+async def test_an_object_is_not_selected_until_a_server_selects_it(red: Shop) -> None:
     await red.tool("lost", "nobody")
     message = await red.told("MCPTool", "lost", "Ready", Reason.NOT_SELECTED)
     assert "labels" in message
@@ -106,29 +108,31 @@ async def test_an_object_that_nobody_selects_says_so_until_there_is_a_server(red
     await red.told("MCPTool", "lost", "Ready", Reason.SERVER_NOT_PROGRAMMED)
 
 
-async def test_a_disabled_tool_is_not_served_and_says_so(red: Shop) -> None:
+async def test_a_disabled_tool_is_not_served_and_reports_it(red: Shop) -> None:
     await red.patch("MCPTool", "good", spec={"enabled": False})
     await eventually(functools.partial(red.served, "red"), {})
     await red.told("MCPTool", "good", "Programmed", Reason.DISABLED)
 
 
-async def test_an_ingress_path_is_reported_and_not_silently_ignored(red: Shop) -> None:
+async def test_an_ingress_path_is_reported_as_ignored(red: Shop) -> None:
     await red.patch("MCPTool", "good", spec={"ingressPath": "/good"})
     await red.told("MCPTool", "good", "Accepted", Reason.INGRESS_PATH_IGNORED)
     assert await red.served("red") == {"good": "first"}
 
 
-async def test_redis_in_gateway_mode_is_reported_and_not_silently_ignored(red: Shop) -> None:
+async def test_redis_in_gateway_mode_is_reported_as_not_used(red: Shop) -> None:
     await red.patch("MCPServer", "red", spec={"redis": {"serviceName": "redis"}})
     await red.told("MCPServer", "red", "Accepted", Reason.REDIS_NOT_USED)
 
 
-async def test_a_server_scaled_to_zero_says_so(red: Shop) -> None:
+async def test_a_server_scaled_to_zero_reports_it(red: Shop) -> None:
     await red.patch("MCPServer", "red", spec={"replicas": 0})
     await red.told("MCPServer", "red", "Ready", Reason.SCALED_TO_ZERO)
 
 
-async def test_a_secret_is_looked_for_and_its_value_appears_nowhere(red: Shop) -> None:
+async def test_a_missing_secret_is_reported_and_its_value_appears_in_no_other_object(
+    red: Shop,
+) -> None:
     reference = {"type": "Bearer", "secretRef": {"name": "token", "key": "token"}}
     await red.tool("guarded", "red", request={"credentials": reference})
     message = await red.told("MCPTool", "guarded", "ResolvedRefs", Reason.SECRET_NOT_FOUND)
@@ -148,13 +152,13 @@ async def _dump(shop: Shop, resource: Resource) -> tuple[str, str]:
     return resource.kind, json.dumps([page.items async for page in pages])
 
 
-async def test_a_transition_of_ready_is_told_as_an_event(red: Shop) -> None:
+async def test_a_transition_of_ready_is_recorded_as_an_event(red: Shop) -> None:
     await red.tool("lost", "nobody")
     await red.told("MCPTool", "lost", "Ready", Reason.NOT_SELECTED)
     await eventually(lambda: red.events("lost"), {"NotSelected"})
 
 
-async def test_the_config_map_shows_no_trace_of_what_was_refused(red: Shop) -> None:
+async def test_the_config_map_does_not_contain_rejected_objects(red: Shop) -> None:
     await red.tool("broken", "red", service={"name": "nowhere", "port": 80, "path": "/"})
     await red.told("MCPTool", "broken", "ResolvedRefs", Reason.SERVICE_NOT_FOUND)
     config = await red.client.get(CONFIGMAPS, red.key("mcp-server-red-config"))

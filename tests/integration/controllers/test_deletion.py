@@ -1,4 +1,4 @@
-"""A deleted server takes its children with it, and the operator does not bring them back."""
+"""Deleting a server deletes its children, and the operator does not recreate them."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ from support.shop import Shop
 from support.waiting import eventually
 
 REQUESTS = 400
-"""What a server may cost while its namespace is being deleted. Its children go one after the other;
-each time one is missed, the first that is made again is refused, and that is tried ever less often.
-10 to 100 are usual, and each doubling of the time takes 10 more; without pauses between the tries
-it would be as many in every second."""
+"""The maximum number of requests for a server while its namespace is being deleted.
+
+Its children are deleted one after the other. After each, the operator tries to recreate it, the API
+server refuses, and the operator retries with backoff. 10 to 100 requests are usual, and each
+doubling of the time takes 10 more; without backoff there would be as many every second."""
 
 
-async def test_a_deleted_server_leaves_nothing_behind_and_the_operator_writes_nothing(
+async def test_deleting_a_server_deletes_its_children_and_the_operator_writes_nothing(
     complete: Shop, operator: Operator, cached: NamespaceCache
 ) -> None:
     for server in ("red", "blue"):
@@ -66,15 +67,15 @@ async def test_a_deleted_server_leaves_nothing_behind_and_the_operator_writes_no
 
 @pytest.fixture
 async def doomed(client: Client, crds_installed: None) -> AsyncIterator[Shop]:
-    """A shop in a namespace that a test may delete."""
+    """A shop in a namespace that the test can delete."""
     name = f"doomed-{uuid.uuid4().hex[:10]}"
     await client.create(NAMESPACES, {"metadata": {"name": name}})
     yield Shop(client, name)
-    with contextlib.suppress(ApiError):  # it may be gone
+    with contextlib.suppress(ApiError):  # the test may have deleted it
         await client.delete(NAMESPACES, Key("", name))
 
 
-async def test_a_namespace_goes_with_its_servers_and_may_come_again(
+async def test_a_namespace_with_servers_can_be_deleted_and_recreated(
     client: Client, control_plane: Cluster, doomed: Shop
 ) -> None:
     names = [f"server-{number}" for number in range(3)]

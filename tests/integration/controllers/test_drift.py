@@ -1,6 +1,6 @@
-"""Whatever becomes of a child is put right, field by field, and nothing besides is touched.
+"""Every change of a field that the operator owns is reverted, and no other field is touched.
 
-The matrix is made from what the API server says that the operator owns.
+The fields are read from the `managedFields` of the children.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ NEVER_CHANGED = {
     "RoleBinding replace roleRef/apiGroup",
     "RoleBinding replace roleRef/kind",
     "RoleBinding replace roleRef/name",
-    # What follows must fit to something else in the same object.
+    # The following must match something else in the same object.
     "Deployment replace spec/strategy/type",
     "Deployment replace spec/template/metadata/labels/app.kubernetes.io/instance",
     "Deployment replace spec/template/metadata/labels/app.kubernetes.io/name",
@@ -49,7 +49,7 @@ NEVER_CHANGED = {
     "NetworkPolicy add spec/policyTypes/-",
     "RoleBinding replace subjects/0/kind",
 }
-"""What the API server refuses to have changed. It refuses many more removals."""
+"""Changes that the API server refuses. It refuses many more removals."""
 
 _SPREAD = {
     "maxSkew": 2,
@@ -70,14 +70,14 @@ _THEIR_POD = {
     },
 }
 THEIRS: Mapping[Resource, Object] = {
-    # Paused, so that no pods are replaced again and again; scaled, as an autoscaler does.
+    # Paused, so that the changes do not roll out; scaled, as an autoscaler does.
     DEPLOYMENTS: {"spec": {"paused": True, "replicas": 3, "template": _THEIR_POD}},
     SERVICES: {"spec": {"sessionAffinity": "ClientIP", "ports": [{"name": "more", "port": 99}]}},
     CONFIGMAPS: {"data": {"theirs": "kept"}},
     SERVICEACCOUNTS: {"imagePullSecrets": [{"name": "theirs"}]},
     AUTOSCALERS: {"spec": {"behavior": {"scaleDown": {"stabilizationWindowSeconds": 7}}}},
 }
-"""What others have set on the children of `red`, beside the metadata that anything may have."""
+"""Fields that other managers set on the children of `red`, in addition to `META`."""
 
 META: Object = {"annotations": {"somebody": "else"}, "labels": {"their": "own"}}
 PAUSED: Object = {"spec": {"paused": True}}
@@ -88,11 +88,11 @@ EXCLUSIVE: tuple[tuple[Resource, Path, Object], ...] = (
     (DEPLOYMENTS, (*_CONTAINER, "env", (("name", "EMPTY"),)), {"value": "x"}),
     (DISRUPTION_BUDGETS, ("spec",), {"maxUnavailable": None, "minAvailable": 1}),
 )
-"""Fields of which the API server takes one at a time, and the others that take their place."""
+"""Fields of which the API server allows only one, and a change from one to the other."""
 
 
 class Child:
-    """One child, and what the operator owns of it."""
+    """One child, and the fields of it that the operator owns."""
 
     def __init__(self, shop: Shop, cached: NamespaceCache, resource: Resource, raw: Object) -> None:
         self._shop = shop
@@ -102,19 +102,19 @@ class Child:
         self.owned = owned_fields(raw, "mcp-operator")
         self.refused: set[str] = set()
         self.spoilt = 0
-        """Changes that the hash of what was applied does not explain."""
+        """How many changes left the hash annotation as it was: only these count as drift."""
 
     @property
     def live(self) -> Object:
-        """The child as it was last seen; without a uid where there is none."""
+        """The child in the cache; an object without a uid if it does not exist."""
         return self._cached.get(self.resource, self.name) or {"metadata": {}}
 
     def differs(self, obj: Object) -> Path | None:
-        """Return a path at which an object is not what the operator made it."""
+        """Return a path at which an object differs from what the operator applied."""
         return next((path for path, value in self.owned.items() if at(obj, path) != value), None)
 
     async def spoil(self, mutation: Mutation) -> None:
-        """Do it, and wait until it is undone; or note that the API server refuses it."""
+        """Change the child, and wait until that is reverted, or record that it was refused."""
         for patch in mutation.patches(self.live):
             after = await self.patched(patch)
             if after is not None:
@@ -123,14 +123,14 @@ class Child:
             self.refused.add(f"{self.resource.kind} {mutation}")
             return
         if self.differs(after) is None:
-            return  # the API server's default, or a field that it does not know
+            return  # it set the API server's default, or an unknown field
         self.spoilt += at(after, HASH) == self.owned[HASH]
         await self.restored(after, str(mutation))
 
     async def restored(self, after: Object, what: str, *gone: Path) -> None:
-        """Wait until all that is owned is as it was, in a later state than the spoilt one.
+        """Wait until, after a change, every owned field has its value again.
 
-        And until nothing is left at some paths, which need not be among the owned ones.
+        Also wait until there are no values at the paths in `gone`, which need not be owned.
         """
 
         def left() -> Path | None:
@@ -143,7 +143,7 @@ class Child:
         try:
             await self._cached.until(is_restored)
         except TimeoutError as error:
-            said = f"{self.resource.kind} {self.name} after {what}: {left()} is not put back"
+            said = f"{self.resource.kind} {self.name} after {what}: {left()} is not restored"
             raise AssertionError(said) from error
 
     async def patched(self, patch: list[Object]) -> Object | None:
@@ -180,7 +180,7 @@ async def set_by_others(shop: Shop, child: Child, fields: Object) -> Object:
 
 
 def is_worthwhile(mutation: Mutation) -> bool:
-    """Leave out what gives a child away, and to remove labels singly after all of them."""
+    """Leave out what removes the owner, and the removal of single labels or annotations."""
     path = mutation.path
     if path[:2] == ("metadata", "ownerReferences"):
         return path[-1] == "blockOwnerDeletion"
@@ -188,12 +188,12 @@ def is_worthwhile(mutation: Mutation) -> bool:
 
 
 def place(mutation: Mutation) -> tuple[str, str]:
-    """Return what a mutation does where, whatever the names of list items."""
+    """Return the operation and the path of a mutation, without the names of list items."""
     return mutation.op, str(["*" if isinstance(step, tuple) else step for step in mutation.path])
 
 
 def missing(wanted: Any, live: Any, path: str = "") -> list[str]:
-    """Return where an object lacks what others had set on it; list items go by their names."""
+    """Return the paths where an object lacks a wanted value; list items match by name."""
     if isinstance(wanted, dict):
         found = [
             missing(value, (live or {}).get(name), f"{path}/{name}")
@@ -215,11 +215,11 @@ async def nothing_is_written(shop: Shop, operator: Operator) -> None:
     for server in ("red", "blue"):
         await shop.patch("MCPServer", server, metadata={"annotations": {"touched": "1"}})
     await operator.settled(shop.client)
-    # The number of pods may still change, and a status tells it.
+    # The number of pods can still change, which updates a status.
     assert [write for write in operator.writes if not write.endswith("/status")] == []
 
 
-async def test_every_field_that_is_ours_is_put_back(
+async def test_every_field_that_the_operator_owns_is_restored(
     complete: Shop, operator: Operator, cached: NamespaceCache
 ) -> None:
     """Change, add to and remove each field that the operator applied, one at a time."""
@@ -255,7 +255,7 @@ async def test_every_field_that_is_ours_is_put_back(
     await nothing_is_written(complete, operator)
 
 
-async def test_deleted_children_are_all_made_again(
+async def test_deleted_children_are_all_recreated(
     complete: Shop, operator: Operator, cached: NamespaceCache
 ) -> None:
     children = await children_of(complete, cached, "red")
@@ -271,7 +271,7 @@ async def test_deleted_children_are_all_made_again(
     await nothing_is_written(complete, operator)
 
 
-async def test_what_others_take_by_force_is_taken_back_and_what_is_theirs_is_kept(
+async def test_a_field_that_another_manager_force_applies_is_restored_and_its_own_fields_are_kept(
     complete: Shop, operator: Operator, cached: NamespaceCache
 ) -> None:
     ours = "app.kubernetes.io/instance"
@@ -285,10 +285,10 @@ async def test_what_others_take_by_force_is_taken_back_and_what_is_theirs_is_kep
     await nothing_is_written(complete, operator)
 
 
-async def test_a_field_that_excludes_ours_makes_way_for_it(
+async def test_a_field_that_excludes_one_of_the_operator_is_replaced_by_it(
     complete: Shop, operator: Operator, cached: NamespaceCache
 ) -> None:
-    """Replace a field by another that cannot be beside it, as `kubectl set env` and `edit` do."""
+    """Replace a field by one that excludes it, as `kubectl set env` and `edit` do."""
     children = {child.resource: child for child in await children_of(complete, cached, "red")}
     for resource, path, change in EXCLUSIVE:
         child = children[resource]
@@ -305,10 +305,10 @@ async def test_a_field_that_excludes_ours_makes_way_for_it(
     await nothing_is_written(complete, operator)
 
 
-async def test_a_field_that_cannot_be_beside_ours_is_told_of_until_it_is_taken_away(
+async def test_a_foreign_field_that_makes_the_object_invalid_is_reported_until_it_is_removed(
     complete: Shop, operator: Operator, cached: NamespaceCache
 ) -> None:
-    """Server-side apply takes no structure of another's away; a variable has one source."""
+    """Server-side apply removes no field of another manager; a variable has one source."""
     children = {child.resource: child for child in await children_of(complete, cached, "red")}
     child = children[DEPLOYMENTS]
     place = pointer(child.live, (*_CONTAINER, "env", (("name", "PLAIN"),)))
@@ -319,5 +319,5 @@ async def test_a_field_that_cannot_be_beside_ours_is_told_of_until_it_is_taken_a
     assert "valueFrom: Invalid value" in said
     after = await child.patched([{"op": "remove", "path": f"{place}/valueFrom"}])
     assert after is not None
-    await child.restored(after, "valueFrom was taken away")
+    await child.restored(after, "valueFrom was removed")
     await complete.told("MCPServer", "red", "Programmed", "NoReadyPods")

@@ -1,4 +1,4 @@
-"""What the quickstart and the first tutorial apply becomes Ready, as those pages say."""
+"""The objects of the quickstart and of the first tutorial become Ready."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SERVICE = ROOT / "examples" / "library" / "deployment.yaml"
 
 
 def applied(page: str) -> Iterator[Object]:
-    """Yield the Service behind the tools, and every object that a page shows."""
+    """Yield the Service behind the tools, and every object in the YAML of a page."""
     yield from yaml.safe_load_all(SERVICE.read_text(encoding="utf-8"))
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     for block in re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
@@ -32,7 +32,7 @@ def applied(page: str) -> Iterator[Object]:
 
 
 @pytest.mark.parametrize("page", ["quickstart.md", "tutorials/rest-api.md"])
-async def test_everything_that_the_page_applies_is_ready(
+async def test_every_object_of_the_page_becomes_ready(
     page: str, client: Client, control_plane: Cluster, namespace: str, crds_installed: None
 ) -> None:
     shop = Shop(client, namespace)
@@ -50,4 +50,4 @@ async def test_everything_that_the_page_applies_is_ready(
         status = (await shop.get("MCPServer", "library"))["status"]
     assert status["rejectedCount"] == 0
     assert status["internalURL"] == f"http://mcp-server-library.{namespace}.svc:8080/mcp"
-    assert await shop.find(SERVICES, "mcp-server-library")  # what the page forwards
+    assert await shop.find(SERVICES, "mcp-server-library")  # the page forwards its port

@@ -1,4 +1,4 @@
-"""What is not a server's own is never written nor deleted, whatever its name and labels say."""
+"""Objects that a server does not own are never written or deleted, whatever their names."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ LITTLE: Mapping[str, Any] = {
     **dict.fromkeys(("autoscaling", "env", "httpRoute", "ingress", "networkPolicy")),
     "podDisruptionBudget": {"enabled": False},
 }
-"""A change of a spec that leaves as few children as there can be."""
+"""A change of a spec that leaves as few children as possible."""
 
 ALWAYS = (
     (SERVICEACCOUNTS, ""),
@@ -59,7 +59,7 @@ ALWAYS = (
     (DEPLOYMENTS, ""),
     (SERVICES, ""),
 )
-"""Those that are left."""
+"""The children that are left."""
 
 _SELECTOR: Object = {"matchLabels": {"app": "theirs"}}
 _ROLE: Object = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "theirs"}
@@ -81,26 +81,26 @@ CONTENT: Mapping[Resource, Object] = {
     INGRESSES: {"spec": {"defaultBackend": {"service": {"name": "x", "port": {"number": 1}}}}},
     HTTPROUTES: {"spec": {"hostnames": ["theirs.example.com"]}},
 }
-"""A minimal object of each kind, of somebody else."""
+"""A minimal foreign object of each kind."""
 
 CHANGED_BY_KUBERNETES = (DEPLOYMENTS, AUTOSCALERS, DISRUPTION_BUDGETS)
-"""Those whose statuses its controllers write, so that their versions do not stay."""
+"""Kinds whose controllers write their statuses, which changes the resource version."""
 
 OWNERS: Mapping[str, tuple[bool, Object | None]] = {
     "nobody": (False, None),
     "nobody, labeled as ours": (True, None),
     "somebody else": (False, {"apiVersion": "v1", "kind": "ConfigMap", "name": "somebody"}),
-    # The garbage collector does not know this version, and so does not delete what it owned.
+    # The API server does not serve this version, so the garbage collector deletes nothing.
     "a former server": (True, {"apiVersion": "mcp-operator.dev/v1alpha0", "kind": "MCPServer"}),
 }
-"""Whose the object in the way may be, and whether the operator's labels are on it."""
+"""Owners of a conflicting object, and whether it has the operator's labels."""
 
 Names = list[tuple[Resource, str]]
 
 
 @dataclass(frozen=True)
 class Foreign:
-    """An object of somebody else's that has the name of a child of a server."""
+    """A foreign object with the name of a child of a server."""
 
     server: str
     resource: Resource
@@ -110,9 +110,9 @@ class Foreign:
 
 @pytest.fixture
 async def names(complete: Shop, cached: NamespaceCache) -> Names:
-    """What each child of a server is called, as far as that does not depend on the server.
+    """The resource and the name suffix of each child of a server.
 
-    A ServiceAccount is left out, since one that nobody controls is used.
+    ServiceAccounts are left out, because the operator uses one that has no controller.
     """
     noise = "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(20))
     await complete.resource("noise", "red", content={"uri": "shop://noise", "text": noise})
@@ -133,14 +133,14 @@ def _small_shards_and_short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def somebody(shop: Shop) -> Object:
-    """An object that may own others."""
+    """An object that can own others."""
     return await shop.create("ConfigMap", "somebody")
 
 
 async def put_in_the_way(
     shop: Shop, server: str, child: tuple[Resource, str], owner: str, somebody: Object
 ) -> Foreign:
-    """Make an object with the name of a child of a server that is not there yet."""
+    """Create an object with the name of a child of a server that does not exist yet."""
     resource, suffix = child
     labeled, reference = OWNERS[owner]
     name = f"mcp-server-{server}{suffix}"
@@ -155,7 +155,7 @@ async def put_in_the_way(
 
 
 async def is_untouched(shop: Shop, each: Foreign) -> bool:
-    """Tell whether an object is as it was, and nobody but Kubernetes has written to it."""
+    """Return whether an object is unchanged, and only Kubernetes has written to it."""
     raw = await shop.client.request("GET", each.resource.path(*shop.key(each.name)))
     after = json.loads(raw)
     managers = {entry["manager"] for entry in after["metadata"].get("managedFields", ())}
@@ -168,15 +168,15 @@ async def is_untouched(shop: Shop, each: Foreign) -> bool:
 
 
 def is_made(cached: NamespaceCache, each: Foreign, server: Object) -> bool:
-    """Tell whether the server's own child is where the foreign object was."""
+    """Return whether the server's own child has replaced the foreign object."""
     child = cached.get(each.resource, each.name)
     return child is not None and is_controlled_by(child, server)
 
 
-async def test_where_one_object_is_in_the_way_it_is_named_and_no_child_is_made(
+async def test_one_conflicting_object_is_reported_and_no_child_is_created(
     complete: Shop, names: Names, cached: NamespaceCache, somebody: Object
 ) -> None:
-    """Pods would else run as somebody's ServiceAccount, or an Ingress lead to their Service."""
+    """Otherwise pods could run as a foreign ServiceAccount, or an Ingress use a foreign Service."""
     shop = complete
     foreign = [
         await put_in_the_way(shop, f"server-{number}", child, owner, somebody)
@@ -191,7 +191,7 @@ async def test_where_one_object_is_in_the_way_it_is_named_and_no_child_is_made(
         assert await is_untouched(shop, each), each
 
 
-async def test_a_service_account_of_the_user_is_used_as_it_is_and_stays(
+async def test_a_service_account_without_a_controller_is_used_unchanged_and_kept(
     shop: Shop, operator: Operator, somebody: Object
 ) -> None:
     account, theirs = (SERVICEACCOUNTS, ""), "somebody else"
@@ -213,7 +213,7 @@ async def test_a_service_account_of_the_user_is_used_as_it_is_and_stays(
 
 
 def children(cached: NamespaceCache, server: Object) -> list[str]:
-    """Return the names of what a server owns."""
+    """Return the kinds and names of the objects that a server owns."""
     return [
         f"{resource.kind} {key_of(child).name}"
         for resource in CHILDREN
@@ -222,7 +222,7 @@ def children(cached: NamespaceCache, server: Object) -> list[str]:
     ]
 
 
-async def test_every_object_in_the_way_is_named(
+async def test_every_conflicting_object_is_reported(
     complete: Shop, names: Names, somebody: Object
 ) -> None:
     shop = complete
@@ -233,7 +233,7 @@ async def test_every_object_in_the_way_is_named(
         assert f"{each.resource.kind} {shop.namespace}/{each.name}" in said
 
 
-async def test_a_server_that_runs_stays_as_it_is_while_a_new_child_finds_its_name_taken(
+async def test_a_running_server_stays_unchanged_while_a_new_child_has_a_name_conflict(
     complete: Shop, cached: NamespaceCache, somebody: Object
 ) -> None:
     shop = complete
@@ -252,14 +252,14 @@ async def test_a_server_that_runs_stays_as_it_is_while_a_new_child_finds_its_nam
 
 
 def has_image(cached: NamespaceCache, image: str) -> bool:
-    """Tell whether the pods of the server `plain` are to run an image."""
+    """Return whether the pod template of the server `plain` has an image."""
     deployment = cached.get(DEPLOYMENTS, "mcp-server-plain")
     assert deployment is not None
     [container] = deployment["spec"]["template"]["spec"]["containers"]
     return bool(container["image"] == image)
 
 
-async def test_what_is_in_the_way_is_left_alone_until_it_goes_and_then_made(
+async def test_a_child_is_created_once_the_conflicting_object_is_deleted(
     complete: Shop, names: Names, cached: NamespaceCache, somebody: Object
 ) -> None:
     shop = complete
@@ -283,10 +283,10 @@ async def test_what_is_in_the_way_is_left_alone_until_it_goes_and_then_made(
         await shop.told("MCPServer", server, "Programmed", "NoReadyPods")
 
 
-async def test_what_is_in_the_way_is_deleted_neither_with_a_feature_nor_with_the_server(
+async def test_a_conflicting_object_is_kept_when_a_feature_is_removed_or_the_server_deleted(
     complete: Shop, names: Names, cached: NamespaceCache, somebody: Object
 ) -> None:
-    """Of one server for each owner all is in the way, of another what a feature has made."""
+    """For each owner, one server conflicts in every child, one only in children of features."""
     shop = complete
     servers = {f"{kind}-{n}": owner for kind in ("all", "few") for n, owner in enumerate(OWNERS)}
     foreign = [
@@ -316,11 +316,11 @@ async def test_what_is_in_the_way_is_deleted_neither_with_a_feature_nor_with_the
 
 
 async def mode(shop: Shop, server: str) -> object:
-    """Return the mode that a server's status is about."""
+    """Return the mode in a server's status."""
     return (await shop.get("MCPServer", server))["status"].get("mode")
 
 
-async def test_a_child_that_is_taken_from_its_server_is_left_alone_from_then_on(
+async def test_a_child_without_its_owner_reference_and_label_is_left_unchanged(
     complete: Shop, names: Names
 ) -> None:
     shop = complete
@@ -342,10 +342,10 @@ async def test_a_child_that_is_taken_from_its_server_is_left_alone_from_then_on(
             assert after.get(field) == before.get(field), (resource, field)
 
 
-async def test_a_server_recreated_has_children_of_its_own_once_those_before_are_gone(
+async def test_a_recreated_server_gets_new_children_once_the_old_ones_are_deleted(
     complete: Shop, names: Names, cached: NamespaceCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mcpserver, "PROBLEM_RETRY_SECONDS", 1000.0)  # nothing is waited for
+    monkeypatch.setattr(mcpserver, "PROBLEM_RETRY_SECONDS", 1000.0)  # a retry would come too late
     shop = complete
     before = await shop.get("MCPServer", "red")
     await shop.delete("MCPServer", "red")

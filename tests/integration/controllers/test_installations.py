@@ -1,4 +1,4 @@
-"""Two installations of the operator in one cluster: the second says so and does not fight."""
+"""Two installations of the operator in one cluster do not manage the same server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from support.waiting import eventually
 
 
 async def hold_lease(shop: Shop, name: str) -> str:
-    """Have a Lease that is being renewed; returns the name of its installation."""
+    """Create a Lease that was just renewed, and return the name of its installation."""
     spec = {
         "holderIdentity": "pod",
         "leaseDurationSeconds": 15,
@@ -27,7 +27,7 @@ async def hold_lease(shop: Shop, name: str) -> str:
     return f"{shop.namespace}/{name}"
 
 
-async def test_a_server_that_another_installation_runs_is_left_alone_until_that_is_gone(
+async def test_a_server_is_taken_over_only_once_the_lease_of_its_installation_is_deleted(
     shop: Shop, control_plane: Cluster
 ) -> None:
     old, new = await hold_lease(shop, "old"), await hold_lease(shop, "new")
@@ -54,7 +54,7 @@ async def test_a_server_that_another_installation_runs_is_left_alone_until_that_
         await eventually(runs, new)
 
 
-async def test_a_server_in_a_namespace_that_another_installation_has_left_is_taken_over(
+async def test_a_server_is_taken_over_when_its_installation_no_longer_watches_the_namespace(
     shop: Shop, control_plane: Cluster
 ) -> None:
     old, new = await hold_lease(shop, "old"), await hold_lease(shop, "new")

@@ -1,4 +1,4 @@
-"""What the operator logs at info: what it changed and why, and nothing for what stays the same."""
+"""At level info, the operator logs what it changed and why, and nothing else."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from support.shop import Shop
 from support.waiting import eventually
 
 
-async def test_each_change_of_a_child_is_one_line_and_a_reconciliation_none(
+async def test_each_change_of_a_child_is_logged_once_and_a_reconciliation_is_not(
     shop: Shop, operator: Operator, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="mcp_operator")
 
     def lines() -> list[tuple[str, str]]:
-        """Take the lines so far, each with the kind of the child that it names."""
+        """Return and clear the messages so far, each with the kind of its child."""
         taken = [
             (record.getMessage(), str(getattr(record, "child", "")).partition(" ")[0])
             for record in caplog.records

@@ -1,4 +1,4 @@
-"""A policy of the cluster that changes children as they are written is not fought over."""
+"""The operator keeps what a mutating admission policy changes in its children."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ NAME = "mcp-server-red"
 
 @dataclass(frozen=True)
 class Mutation:
-    """What a policy makes of a field of the operator's own, at each write of the object.
+    """A field that a policy changes at each write of the object, though the operator owns it.
 
     Attributes:
-        resource: Of which objects.
-        path: The field, by its names in the object.
-        expression: Its value, in CEL.
-        value: The same.
-        hides: Whether the operator, which watches by labels, loses sight of the object by it.
+        resource: The kind of the object.
+        path: The path of the field.
+        expression: Its new value, as a CEL expression.
+        value: Its new value.
+        hides: Whether the change removes the object from what the operator watches by label.
     """
 
     resource: Resource
@@ -68,7 +68,7 @@ _CONTAINER = ("spec", "template", "spec", "containers", 0)
 
 MUTATIONS = {
     "a label": Mutation(DEPLOYMENTS, (*_LABELS, "app.kubernetes.io/component"), "'ai'", "ai"),
-    "the label that children are watched by": Mutation(
+    "the label by which the operator watches children": Mutation(
         DEPLOYMENTS, (*_LABELS, MANAGED_BY_LABEL), "'platform'", "platform", hides=True
     ),
     "the image": Mutation(
@@ -81,7 +81,9 @@ MUTATIONS = {
         DEPLOYMENTS, (*_CONTAINER, "resources", "requests", "memory"), "'77Mi'", "77Mi"
     ),
     "the number of pods": Mutation(DEPLOYMENTS, ("spec", "replicas"), "2", 2),
-    "where a Service leads": Mutation(SERVICES, ("spec", "ports", 0, "targetPort"), "8443", 8443),
+    "the target port of a Service": Mutation(
+        SERVICES, ("spec", "ports", 0, "targetPort"), "8443", 8443
+    ),
 }
 
 
@@ -90,7 +92,7 @@ RESOURCES = {"requests": {"cpu": "100m", "memory": "64Mi"}}
 
 @pytest.fixture
 async def policy(client: Client, namespace: str) -> AsyncIterator[str]:
-    """The name of a policy, which is removed after the test."""
+    """The name of a policy that is deleted after the test."""
     name = f"{namespace}-mutation"
     yield name
     await client.delete(BINDINGS, Key("", name))
@@ -122,7 +124,7 @@ async def enforce(client: Client, namespace: str, name: str, mutation: Mutation)
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS)
-async def test_what_a_policy_makes_of_a_child_is_not_fought_over(
+async def test_the_operator_does_not_revert_what_a_mutating_policy_sets(
     shop: Shop, operator: Operator, policy: str, mutation: Mutation
 ) -> None:
     await shop.tool("search", "red")
@@ -148,7 +150,7 @@ async def test_what_a_policy_makes_of_a_child_is_not_fought_over(
 
 
 async def touched(shop: Shop, mutation: Mutation) -> object:
-    """Write the child as somebody else would; return what the API server makes of the field."""
+    """Write the child as another manager, and return the value of the field after the policy."""
     change = {"metadata": {"annotations": {"example.com/touched": "yes"}}}
     written = await shop.client.merge_patch(mutation.resource, shop.key(NAME), change)
     return mutation.of(written)

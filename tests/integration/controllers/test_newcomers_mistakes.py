@@ -1,4 +1,4 @@
-"""What people apply at first that no schema can refuse, and what the conditions say of it."""
+"""Mistakes of new users that no schema can refuse, and the conditions that explain them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TOOLS: dict[str, tuple[Object, str, tuple[str, ...]]] = {
 }
 
 
-async def test_what_a_tool_refers_to_is_named_with_what_to_do(
+async def test_a_missing_reference_of_a_tool_is_reported_with_what_to_do(
     shop: Shop, operator: Operator
 ) -> None:
     await shop.server("red")
@@ -43,7 +43,7 @@ async def test_what_a_tool_refers_to_is_named_with_what_to_do(
         assert [text for text in said if text not in message] == [], message
 
 
-async def test_a_tool_that_no_server_selects_says_what_to_compare(
+async def test_a_tool_that_no_server_selects_reports_what_to_compare(
     shop: Shop, operator: Operator
 ) -> None:
     await shop.server("red")

@@ -1,4 +1,4 @@
-"""Pods that fit the rules of a cluster, written as the API server takes and keeps them."""
+"""Pod templates and labels that meet the rules of a cluster."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ RANGE_OF_OPENSHIFT = (
     "(object.spec.securityContext.runAsUser >= 1000650000 "
     "&& object.spec.securityContext.runAsUser <= 1000659999)"
 )
-"""As SecurityContextConstraints `restricted-v2` of OpenShift: `MustRunAsRange`."""
+"""`MustRunAsRange` of the SecurityContextConstraints `restricted-v2` of OpenShift."""
 
 FEATURED = {
     obj["metadata"]["name"]: obj["spec"]
@@ -71,7 +71,7 @@ INSTALLATION = replace(
 
 @pytest.fixture
 async def operator(control_plane: Cluster, shop: Shop) -> AsyncIterator[Operator]:
-    """An operator whose installation has something to say of all pods."""
+    """An operator whose installation sets a pod template and passes labels on."""
     async with running_operator(
         control_plane.kubeconfig, shop.namespace, context=INSTALLATION
     ) as operator:
@@ -79,7 +79,7 @@ async def operator(control_plane: Cluster, shop: Shop) -> AsyncIterator[Operator
 
 
 async def enforce(client: Client, namespace: str, kind: tuple[str, str], expression: str) -> None:
-    """Have the API server refuse, in one namespace, what an expression does not hold for."""
+    """Create a policy that refuses, in one namespace, objects that fail an expression."""
     group, plural = kind
     name = f"{namespace}-{plural}"
     rules = [
@@ -109,7 +109,7 @@ async def enforce(client: Client, namespace: str, kind: tuple[str, str], express
 
 
 async def refused(client: Client, resource: Resource, obj: Object) -> bool:
-    """Tell whether a policy refuses an object, without making it."""
+    """Return whether a policy refuses an object, in a dry run."""
     namespace = obj["metadata"]["namespace"]
     try:
         path = resource.path(namespace)
@@ -134,7 +134,7 @@ async def deployment(shop: Shop, server: str) -> Object:
 
 
 @pytest.mark.parametrize("name", ["placed-gateway", "placed-server"])
-async def test_everything_that_may_be_said_of_pods_is_applied_once_and_then_left_alone(
+async def test_a_pod_template_with_every_field_is_applied_and_then_causes_no_writes(
     operator: Operator, shop: Shop, name: str
 ) -> None:
     await shop.create("ServiceAccount", "shop-identity", labels={"mcp-operator.dev/usable": "true"})
@@ -158,7 +158,7 @@ async def test_everything_that_may_be_said_of_pods_is_applied_once_and_then_left
 
 
 def holds(live: Any, said: Any) -> bool:
-    """Tell whether a live value has everything that was said; the API server adds defaults."""
+    """Return whether a live value has every specified field; the API server adds defaults."""
     if isinstance(said, dict):
         return all(name in live and holds(live[name], value) for name, value in said.items())
     if isinstance(said, list):
@@ -166,7 +166,7 @@ def holds(live: Any, said: Any) -> bool:
     return bool(live == said)
 
 
-async def test_a_policy_about_labels_is_met_by_those_of_the_server(
+async def test_passed_labels_of_the_server_satisfy_a_policy_about_labels(
     operator: Operator, shop: Shop, client: Client
 ) -> None:
     await enforce(client, shop.namespace, ("apps", "deployments"), NEEDS_COST_CENTER)
@@ -199,7 +199,7 @@ async def test_a_policy_about_labels_is_met_by_those_of_the_server(
     assert service is None or labels_of(service)["cost-center"] == "42"
 
 
-async def test_a_label_of_a_server_reaches_every_child_when_it_changes(
+async def test_a_changed_label_of_a_server_is_passed_to_every_child(
     operator: Operator, shop: Shop
 ) -> None:
     await shop.server("shop")
@@ -217,9 +217,9 @@ async def test_a_label_of_a_server_reaches_every_child_when_it_changes(
 @pytest.mark.parametrize(
     "spec",
     [{}, {"image": "mine:1", "podTemplate": {"spec": {"securityContext": {}}}}],
-    ids=["gateway", "own"],
+    ids=["gateway", "own image"],
 )
-async def test_pods_leave_the_choice_of_a_user_to_a_cluster_that_makes_it(
+async def test_pods_satisfy_a_policy_that_restricts_user_ids_to_a_range(
     operator: Operator, shop: Shop, client: Client, spec: dict[str, Any]
 ) -> None:
     await enforce(client, shop.namespace, ("", "pods"), RANGE_OF_OPENSHIFT)
@@ -235,10 +235,10 @@ async def test_pods_leave_the_choice_of_a_user_to_a_cluster_that_makes_it(
     assert not await refused(client, PODS, pod)
 
 
-async def test_pods_run_as_an_account_of_the_users_own_only_while_it_consents(
+async def test_a_service_account_of_the_user_is_used_only_while_its_label_allows_it(
     operator: Operator, shop: Shop
 ) -> None:
-    del operator  # it runs
+    del operator  # it only has to run
     await shop.create("ServiceAccount", "identity")
     await shop.server("red", podTemplate={"spec": {"serviceAccountName": "identity"}})
     await shop.told("MCPServer", "red", "Ready", "ServiceAccountNotUsable")

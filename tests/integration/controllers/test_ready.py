@@ -1,4 +1,4 @@
-"""Ready means served: what keeps a server from serving is told, and so is that it serves again."""
+"""The condition Ready of a server says whether it serves its tools, and why not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ QUOTAS = Resource("", "v1", "resourcequotas", "ResourceQuota")
 LIMIT_RANGES = Resource("", "v1", "limitranges", "LimitRange")
 
 
-async def test_a_server_of_which_no_tool_has_its_service_any_more_is_not_ready_until_it_is_back(
+async def test_a_server_is_not_ready_while_the_service_of_all_its_tools_is_missing(
     client: Client, control_plane: Cluster, shop: Shop
 ) -> None:
     kubeconfig, namespace = control_plane.kubeconfig, shop.namespace
@@ -32,7 +32,7 @@ async def test_a_server_of_which_no_tool_has_its_service_any_more_is_not_ready_u
         await shop.told("MCPServer", "red", "Ready", Reason.READY)
         await shop.told("MCPTool", "search", "Ready", Reason.READY)
         await operator.settled(client)
-        assert await shop.warnings() == []  # nothing was wrong on the way
+        assert await shop.warnings() == []  # becoming ready causes no warning
         await shop.delete("Service", "orders")
         message = await shop.told("MCPServer", "red", "Ready", Reason.NOTHING_SERVED)
         assert message.endswith("MCPTool search (ServiceNotFound)")
@@ -48,7 +48,7 @@ async def test_a_server_of_which_no_tool_has_its_service_any_more_is_not_ready_u
         assert {"Ready", "Healthy"} <= await shop.events("red")
 
 
-async def test_without_pods_too_it_is_told_that_nothing_is_served(
+async def test_that_nothing_is_served_is_reported_before_the_missing_pods(
     shop: Shop, operator: Operator
 ) -> None:
     await shop.server("red")
@@ -74,7 +74,7 @@ async def test_without_pods_too_it_is_told_that_nothing_is_served(
     ],
     ids=["quota", "limit range"],
 )
-async def test_pods_that_a_rule_of_the_namespace_refuses_are_explained(
+async def test_a_rule_of_the_namespace_that_refuses_pods_is_reported(
     shop: Shop, operator: Operator, resource: Resource, spec: Object, words: str
 ) -> None:
     rule: Object = {"metadata": {"name": "rule", "namespace": shop.namespace}, "spec": spec}

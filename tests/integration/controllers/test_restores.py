@@ -1,4 +1,4 @@
-"""Children that have lost their server, by a deletion that orphans or a restore, get it back."""
+"""Children without an owner, after an orphaning deletion or a restore, are adopted again."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from support.waiting import eventually
 ORPHAN = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Orphan"}
 
 REPLACED = ("uid", "resourceVersion", "generation", "creationTimestamp", "ownerReferences")
-"""Metadata that Velero does not bring back (velero, pkg/restore/restore.go, resetMetadata)."""
+"""Metadata that Velero does not restore (velero, pkg/restore/restore.go, resetMetadata)."""
 
 Saved = list[tuple[Resource, Object]]
 
 
 def children(cached: NamespaceCache, server: str) -> Iterator[Object]:
-    """Yield what is labeled as a child of a server, whoever owns it."""
+    """Yield the objects that have the label of a server's children, whatever owns them."""
     for resource in CHILDREN:
         for obj in cached.list(resource):
             if labels_of(obj).get(SERVER_LABEL) == server:
@@ -50,7 +50,7 @@ def all_are_of(cached: NamespaceCache, server: Object) -> bool:
 
 
 async def orphan(shop: Shop, cached: NamespaceCache, server: str) -> None:
-    """Do what `kubectl delete --cascade=orphan` does, and wait until it is done."""
+    """Delete a server as `kubectl delete --cascade=orphan` does, and wait for it."""
     await shop.client.request("DELETE", MCPSERVERS.path(*shop.key(server)), body=ORPHAN)
     await eventually(functools.partial(shop.find, MCPSERVERS, server), None)
 
@@ -61,15 +61,15 @@ async def orphan(shop: Shop, cached: NamespaceCache, server: str) -> None:
     await cached.until(none_is_owned)
 
 
-async def nothing_is_left(shop: Shop, cached: NamespaceCache, *servers: str) -> None:
-    """Delete servers, and wait until all that was made for them is gone."""
+async def delete_with_children(shop: Shop, cached: NamespaceCache, *servers: str) -> None:
+    """Delete servers, and wait until all their children are deleted."""
     for server in servers:
         await shop.delete("MCPServer", server)
     for server in servers:
         await cached.until(lambda server=server: not uids(cached, server))  # type: ignore[misc]
 
 
-async def test_what_a_deletion_has_orphaned_goes_on_under_the_server_that_is_recreated(
+async def test_a_recreated_server_adopts_orphaned_children(
     complete: Shop, cached: NamespaceCache, operator: Operator
 ) -> None:
     shop = complete
@@ -83,10 +83,10 @@ async def test_what_a_deletion_has_orphaned_goes_on_under_the_server_that_is_rec
     assert uids(cached, "red") == before
     assert "Conflict" not in await shop.events("red")
     assert not operator.drift_corrected().total()
-    await nothing_is_left(shop, cached, "red")
+    await delete_with_children(shop, cached, "red")
 
 
-async def test_an_orphan_that_the_new_server_does_not_want_is_deleted(
+async def test_an_orphan_that_the_recreated_server_does_not_need_is_deleted(
     complete: Shop, cached: NamespaceCache, operator: Operator
 ) -> None:
     await orphan(complete, cached, "red")
@@ -98,7 +98,7 @@ async def test_an_orphan_that_the_new_server_does_not_want_is_deleted(
     assert cached.get(SERVICES, child_name("red")) is not None
 
 
-async def test_a_child_whose_owner_was_taken_off_by_hand_gets_it_back(
+async def test_a_removed_owner_reference_is_restored(
     complete: Shop, cached: NamespaceCache
 ) -> None:
     red = await complete.get("MCPServer", "red")
@@ -114,7 +114,7 @@ async def _is_of(shop: Shop, resource: Resource, server: Object) -> bool:
 
 
 async def back_up(shop: Shop) -> Saved:
-    """Read the servers, what they select and their children, with all of their metadata."""
+    """Read the servers, the objects they select and their children, with all metadata."""
     saved: Saved = []
     ours = [KINDS[kind] for kind in ("MCPServer", "MCPTool", "MCPPrompt", "MCPResource")]
     for resource in (*ours, *CHILDREN, SECRETS):
@@ -129,7 +129,7 @@ async def back_up(shop: Shop) -> Saved:
 
 
 async def restore(shop: Shop, resource: Resource, saved: Object) -> None:
-    """Bring an object back as Velero does; one that exists is left as it is."""
+    """Restore an object as Velero does; an object that exists is left unchanged."""
     metadata = {name: value for name, value in saved["metadata"].items() if name not in REPLACED}
     fields = metadata.pop("managedFields", [])
     if "labels" in metadata:
@@ -150,9 +150,9 @@ async def restore(shop: Shop, resource: Resource, saved: Object) -> None:
 @pytest.mark.parametrize(
     ("seed", "left_out"),
     [(0, ()), (1, ()), (2, (*CHILDREN, SECRETS))],
-    ids=["all", "all in another order", "what users declared alone"],
+    ids=["all", "all in another order", "only what users declared"],
 )
-async def test_a_restore_in_any_order_ends_in_what_there_was(
+async def test_a_restore_in_any_order_ends_in_the_state_of_the_backup(
     seed: int,
     left_out: tuple[Resource, ...],
     complete: Shop,
@@ -162,7 +162,7 @@ async def test_a_restore_in_any_order_ends_in_what_there_was(
     shop = complete
     wanted = await end_state(shop.client, shop.namespace)
     saved = [each for each in await back_up(shop) if each[0] not in left_out]
-    await nothing_is_left(shop, cached, "red", "blue")
+    await delete_with_children(shop, cached, "red", "blue")
     for resource, obj in saved:
         if resource.group == MCPSERVERS.group and resource != MCPSERVERS:
             await shop.client.delete(resource, key_of(obj))
@@ -179,17 +179,17 @@ async def test_a_restore_in_any_order_ends_in_what_there_was(
         assert "Conflict" not in await shop.events(name)
     await operator.settled(shop.client)
     await eventually(functools.partial(changes, shop, wanted), "")
-    await nothing_is_left(shop, cached, "red", "blue")
+    await delete_with_children(shop, cached, "red", "blue")
 
 
 async def changes(shop: Shop, wanted: dict[str, Any]) -> str:
-    """Return what is not as it was, line by line."""
+    """Return the differences to the wanted state, line by line."""
     found = await end_state(shop.client, shop.namespace)
     return differences(_comparable(wanted), _comparable(found))
 
 
 def _comparable(state: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what a restore adds, and the ports that a Service is given by chance."""
+    """Leave out the label that a restore adds, and the random node ports of Services."""
     for obj in state.values():
         obj.get("metadata", {}).get("labels", {}).pop("velero.io/restore-name", None)
         for port in obj["spec"].get("ports", ()) if obj["kind"] == "Service" else ():
@@ -197,12 +197,12 @@ def _comparable(state: dict[str, Any]) -> dict[str, Any]:
     return state
 
 
-async def test_a_key_that_is_restored_before_its_server_is_kept(
+async def test_a_secret_of_keys_that_is_restored_before_its_server_is_kept(
     complete: Shop, cached: NamespaceCache, operator: Operator
 ) -> None:
     shop = complete
     [key] = [obj for resource, obj in await back_up(shop) if resource == SECRETS]
-    await nothing_is_left(shop, cached, "red")
+    await delete_with_children(shop, cached, "red")
     await eventually(functools.partial(shop.find, SECRETS, keys_name("red")), None)
     await restore(shop, SECRETS, key)
 
@@ -213,7 +213,7 @@ async def test_a_key_that_is_restored_before_its_server_is_kept(
     assert (await shop.get("Secret", keys_name("red")))["data"] == key["data"]
 
 
-async def test_where_all_is_deleted_but_what_users_declared_a_new_operator_makes_it_the_same(
+async def test_a_new_operator_recreates_every_deleted_child_as_it_was(
     complete: Shop, cached: NamespaceCache, operator: Operator, control_plane: Cluster
 ) -> None:
     shop = complete
@@ -227,4 +227,4 @@ async def test_where_all_is_deleted_but_what_users_declared_a_new_operator_makes
     async with running_operator(control_plane.kubeconfig, shop.namespace) as successor:
         await successor.settled(shop.client)
         await eventually(functools.partial(changes, shop, wanted), "")
-        await nothing_is_left(shop, cached, "red", "blue")
+        await delete_with_children(shop, cached, "red", "blue")

@@ -1,4 +1,4 @@
-"""HTTPRoutes where the Gateway API is installed, and what is said where it is not."""
+"""HTTPRoutes where the Gateway API is installed, and the condition where it is not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ async def resolved(shop: Shop) -> tuple[str, str]:
     return (await shop.condition("MCPServer", "red", "ResolvedRefs"))[:2]
 
 
-async def test_a_route_is_made_kept_and_removed(operator: Operator, shop: Shop) -> None:
+async def test_a_route_is_created_restored_after_an_edit_and_deleted(
+    operator: Operator, shop: Shop
+) -> None:
     await shop.server("red", httpRoute=ROUTE)
     await eventually(functools.partial(resolved, shop), ("True", "ResolvedRefs"))
     before = await routed(shop)
@@ -41,7 +43,7 @@ async def test_a_route_is_made_kept_and_removed(operator: Operator, shop: Shop) 
     operator.forget_requests()
     await shop.patch("MCPServer", "red", metadata={"annotations": {"touched": "1"}})
     await operator.settled(shop.client)
-    assert operator.writes == []  # what the API server filled in is not a difference
+    assert operator.writes == []  # defaults of the API server are not differences
 
     change = {"spec": {"hostnames": ["evil.example.com"]}}
     await shop.client.merge_patch(HTTPROUTES, shop.key(NAME), change)
@@ -50,7 +52,7 @@ async def test_a_route_is_made_kept_and_removed(operator: Operator, shop: Shop) 
     await eventually(functools.partial(routed, shop), None)
 
 
-async def test_without_the_gateway_api_the_server_says_so_and_works(
+async def test_without_the_gateway_api_a_route_is_reported_and_the_server_still_serves(
     client: Client, control_plane: Cluster, shop: Shop
 ) -> None:
     async with (

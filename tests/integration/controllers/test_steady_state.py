@@ -1,4 +1,4 @@
-"""A thousand objects at rest: whatever looks at them again finds nothing to write."""
+"""A thousand unchanged objects: neither resyncs nor a restart cause writes."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from support.shop import Shop
 
 SERVERS = 25
 OBJECTS = 39
-"""Of each server."""
+"""Objects that each server selects or that belong to its team."""
 
 SIDE_BY_SIDE = 16
-"""Requests of the users at a time."""
+"""How many requests users send at the same time."""
 
 NONSENSE = {"type": "object", "properties": {"x": {"type": "nonsense"}}}
 POLICY = {"mode": "Full"}
@@ -35,7 +35,7 @@ SPECS: dict[int, dict[str, Any]] = {
     3: {"autoscaling": {"minReplicas": 2, "maxReplicas": 3}, "networkPolicy": POLICY},
     4: {"naming": {"onConflict": "RejectAll"}},
 }
-"""What some of the servers have besides; of server 5 another object has the Service's name."""
+"""Additional fields of some servers. A foreign object has the name of the Service of server 5."""
 
 PROGRAMMED = Counter(
     {"Programmed": SERVERS - 3, "NotReported": 1, "ScaledToZero": 1, "Conflict": 1}
@@ -43,8 +43,8 @@ PROGRAMMED = Counter(
 READY = Counter(
     {
         "Ready": (OBJECTS - 5) * (SERVERS - 3) - 1,
-        "NotReported": OBJECTS - 5,  # what the image of server 0 serves, nobody tells
-        # Nobody serves what server 1, which is to have no pods, and server 5 select.
+        "NotReported": OBJECTS - 5,  # the image of server 0 does not report what it serves
+        # Server 1 has zero replicas, and server 5 has a name conflict.
         "ScaledToZero": OBJECTS - 5,
         "ServerNotProgrammed": OBJECTS - 5,
         "InvalidSchema": SERVERS,
@@ -57,7 +57,7 @@ READY = Counter(
 
 
 class ThoroughClient(LoggingClient):
-    """Remembers Events and Leases as well."""
+    """Logs requests for Events and Leases as well."""
 
     async def request(self, method: str, path: str, **options: Any) -> bytes:
         if "/events" in path or "/leases" in path:
@@ -93,7 +93,7 @@ def catalog_objects(shop: Shop) -> Iterator[Awaitable[object]]:
 
 
 async def together(requests: Iterator[Awaitable[object]]) -> None:
-    """Send requests, some at a time."""
+    """Send requests, `SIDE_BY_SIDE` at a time."""
 
     async def send() -> None:
         for request in requests:
@@ -105,7 +105,7 @@ async def together(requests: Iterator[Awaitable[object]]) -> None:
 
 
 def reasons(cached: NamespaceCache, type_: str, *kinds: Resource) -> Counter[str]:
-    """Count the reasons of a condition, as far as statuses are about the present specs."""
+    """Count the reasons of a condition, in statuses that observed the current generation."""
     counted = Counter[str]()
     for obj in (obj for kind in kinds for obj in cached.list(kind)):
         status = obj.get("status") or {}
@@ -130,7 +130,7 @@ async def converged(cached: NamespaceCache) -> None:
         assert reasons(cached, "Ready", MCPTOOLS, MCPPROMPTS, MCPRESOURCES) == READY
 
 
-async def test_neither_resyncs_nor_a_restart_write_anything(
+async def test_resyncs_and_a_restart_write_nothing(
     client: Client, control_plane: Cluster, shop: Shop
 ) -> None:
     kinds = (MCPSERVERS, MCPTOOLS, MCPPROMPTS, MCPRESOURCES)
@@ -163,15 +163,15 @@ async def test_neither_resyncs_nor_a_restart_write_anything(
                 await first.settled(shop.client)
                 assert first.reconciliations() - before >= SERVERS * (OBJECTS + 1)
             assert first.writes == []
-            assert but_for_names_in_the_way(first.reads) <= {"GET secrets/login"}
+            assert without_name_conflicts(first.reads) <= {"GET secrets/login"}
         async with operator() as second:
             await second.settled(shop.client)
             assert second.reconciliations() >= SERVERS * (OBJECTS + 1)
             assert second.writes == []
-            read = but_for_names_in_the_way(second.reads)
+            read = without_name_conflicts(second.reads)
             assert read <= {"GET secrets/login", "GET configmaps/texts"}
 
 
-def but_for_names_in_the_way(reads: Iterable[str]) -> set[str]:
-    """Leave out what is asked about the server that waits for a name: who has it, and others."""
+def without_name_conflicts(reads: Iterable[str]) -> set[str]:
+    """Leave out the reads for the server whose Service has a name conflict."""
     return {read for read in reads if "/mcp-server-server-5" not in read}

@@ -1,4 +1,4 @@
-"""`mcp-operator support-bundle`, beside an operator on a real API server."""
+"""`mcp-operator support-bundle`, with an operator and a real API server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def files(archive: Path) -> dict[str, str]:
         return found
 
 
-async def test_a_bundle_has_the_objects_and_no_secret(
+async def test_a_bundle_contains_the_objects_and_no_secret(
     control_plane: Cluster, shop: Shop, operator: Operator, tmp_path: Path
 ) -> None:
     await shop.create("Secret", "login", stringData={"token": CANARY})

@@ -1,4 +1,4 @@
-"""Every change reaches the servers that it concerns, and no other: proved by the request log."""
+"""Every change updates the servers that it concerns and no others, as the request log shows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def everything(team: str) -> dict[str, str]:
 
 @pytest.fixture
 async def reconciled(shop: Shop, operator: Operator) -> Shop:
-    """The shop, when the operator has reconciled all its objects."""
+    """The shop, after the operator has reconciled all its objects."""
     await create_objects(shop)
     await settle(shop, operator)
     operator.forget_requests()
@@ -38,10 +38,10 @@ async def reconciled(shop: Shop, operator: Operator) -> Shop:
 
 
 async def settle(shop: Shop, operator: Operator) -> None:
-    """Wait until both servers are reconciled and nothing is left to do."""
+    """Wait until both servers are reconciled and the operator is idle."""
     for team in ("red", "blue"):
         await eventually(functools.partial(shop.served, team), everything(team))
-        # The Deployment controller reports in its own time; that must not count as our change.
+        # The Deployment controller updates its status later; that must not count as a change.
         await eventually(functools.partial(shop.replicas, team), 1)
     await operator.settled(shop.client)
 
@@ -94,16 +94,16 @@ CHANGES: dict[str, tuple[Change, dict[str, str]]] = {
         unlabelling("MCPResource", "red-resource"),
         without("red-resource"),
     ),
-    "the server selects others": (change_the_selector, {}),
+    "the server selects other tools": (change_the_selector, {}),
 }
 
-by_sentence = pytest.mark.parametrize(
+each_change = pytest.mark.parametrize(
     ("change", "expected"), CHANGES.values(), ids=[name.replace(" ", "-") for name in CHANGES]
 )
 
 
-@by_sentence
-async def test_a_change_reaches_the_server_it_concerns_and_no_other(
+@each_change
+async def test_a_change_updates_the_server_it_concerns_and_no_other(
     reconciled: Shop, operator: Operator, change: Change, expected: dict[str, str]
 ) -> None:
     await change(reconciled)
@@ -113,8 +113,8 @@ async def test_a_change_reaches_the_server_it_concerns_and_no_other(
     assert operator.reads == []
 
 
-@by_sentence
-async def test_a_change_made_while_the_operator_is_down_is_caught_up(
+@each_change
+async def test_a_change_while_the_operator_is_down_is_reconciled_after_its_start(
     control_plane: Cluster, shop: Shop, change: Change, expected: dict[str, str]
 ) -> None:
     await create_objects(shop)
@@ -127,7 +127,7 @@ async def test_a_change_made_while_the_operator_is_down_is_caught_up(
         assert [write for write in second.writes if "blue" in write] == []
 
 
-async def test_a_tool_that_moves_concerns_both_servers(
+async def test_a_tool_whose_label_changes_moves_from_one_server_to_the_other(
     reconciled: Shop, operator: Operator
 ) -> None:
     await reconciled.label("MCPTool", "red-tool", "blue")
@@ -135,7 +135,7 @@ async def test_a_tool_that_moves_concerns_both_servers(
     await eventually(lambda: reconciled.served("blue"), everything("blue") | {"red-tool": "first"})
 
 
-async def test_deleting_a_service_takes_its_tools_off_exactly_the_servers_that_serve_them(
+async def test_deleting_a_service_removes_its_tools_from_the_servers_that_serve_them(
     reconciled: Shop, operator: Operator
 ) -> None:
     await reconciled.service("red-orders")
@@ -161,7 +161,7 @@ async def test_deleting_a_service_takes_its_tools_off_exactly_the_servers_that_s
     await eventually(lambda: reconciled.served("red"), everything("red"))
 
 
-async def test_a_service_deleted_while_the_operator_is_down_is_noticed(
+async def test_a_service_deleted_while_the_operator_is_down_removes_its_tools_after_its_start(
     control_plane: Cluster, shop: Shop
 ) -> None:
     await create_objects(shop)
@@ -173,7 +173,7 @@ async def test_a_service_deleted_while_the_operator_is_down_is_noticed(
         await eventually(lambda: shop.served("red"), without("red-tool"))
 
 
-async def test_content_of_a_config_map_follows_the_config_map(
+async def test_content_of_a_resource_follows_its_config_map(
     reconciled: Shop, operator: Operator
 ) -> None:
     await reconciled.create("ConfigMap", "texts", data={"manual": "one"})
@@ -188,7 +188,7 @@ async def test_content_of_a_config_map_follows_the_config_map(
     assert message.startswith(f"ConfigMap {reconciled.namespace}/texts does not exist")
 
 
-async def test_one_edit_of_a_tool_takes_three_writes_and_no_read(
+async def test_an_edit_of_a_tool_takes_three_writes_and_no_reads(
     reconciled: Shop, operator: Operator
 ) -> None:
     await edit_the_tool(reconciled)
@@ -202,7 +202,7 @@ async def test_one_edit_of_a_tool_takes_three_writes_and_no_read(
     assert operator.reads == []
 
 
-async def test_a_deletion_takes_two_writes(reconciled: Shop, operator: Operator) -> None:
+async def test_a_deletion_of_a_tool_takes_two_writes(reconciled: Shop, operator: Operator) -> None:
     await reconciled.delete("MCPTool", "red-tool")
     await eventually(lambda: reconciled.served("red"), without("red-tool"))
     await operator.settled(reconciled.client)
@@ -212,7 +212,7 @@ async def test_a_deletion_takes_two_writes(reconciled: Shop, operator: Operator)
     ]
 
 
-async def test_twenty_deletions_in_a_row_all_leave_the_catalog(
+async def test_each_of_twenty_deletions_in_a_row_is_removed_from_the_catalog(
     shop: Shop, operator: Operator
 ) -> None:
     await shop.server("red")
@@ -226,7 +226,7 @@ async def test_twenty_deletions_in_a_row_all_leave_the_catalog(
         await eventually(lambda: shop.served("red"), tools)
 
 
-async def test_a_restart_at_rest_writes_nothing(
+async def test_a_restart_without_changes_writes_nothing(
     reconciled: Shop, operator: Operator, control_plane: Cluster
 ) -> None:
     async with running_operator(control_plane.kubeconfig, reconciled.namespace) as second:

@@ -1,4 +1,4 @@
-"""When `kubectl wait` lets a script go on, and what the script can print where it does not."""
+"""When `kubectl wait` succeeds in a script, and which reason the script can print if not."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from support.waiting import eventually
 QUOTAS = Resource("", "v1", "resourcequotas", "ResourceQuota")
 
 NOWHERE: Object = {"name": "nowhere", "port": 80}
-"""A Service that there is not."""
+"""A Service that does not exist."""
 
 Stage = Callable[[Shop], Awaitable[object]]
 
@@ -35,14 +35,14 @@ def script(control_plane: Cluster, shop: Shop, tmp_path: Path) -> Script:
 
 @pytest.fixture
 async def pods(client: Client, shop: Shop) -> AsyncIterator[None]:
-    """Pods are ready the moment they exist."""
+    """Pods become ready as soon as they exist."""
     async with ready_pods(client, shop.namespace):
         yield
 
 
 @pytest.fixture
 async def serving(control_plane: Cluster, shop: Shop, pods: None) -> AsyncIterator[Operator]:
-    """An operator whose gateways serve what it asks for."""
+    """An operator whose gateways confirm every catalog."""
     async with running_operator(control_plane.kubeconfig, shop.namespace, ask=confirms) as running:
         yield running
 
@@ -99,7 +99,7 @@ async def its_own_image_reports_nothing(shop: Shop) -> None:
         (its_own_image_reports_nothing, "NotReported", "False Healthy"),
     ],
 )
-async def test_a_script_goes_on_though_or_because(
+async def test_kubectl_wait_succeeds_when(
     shop: Shop, script: Script, stage: Stage, ready: str, degraded: str
 ) -> None:
     await stage(shop)
@@ -134,7 +134,7 @@ async def the_secret_of_its_keys_is_missing(shop: Shop) -> None:
     await shop.server(SERVER, auth={"type": "APIKey", "apiKey": {"secretRef": reference}})
 
 
-async def somebody_else_has_the_name_of_its_service(shop: Shop) -> None:
+async def a_foreign_object_has_the_name_of_its_service(shop: Shop) -> None:
     await shop.service(f"mcp-server-{SERVER}")
     await all_its_tools_are_served(shop)
 
@@ -147,25 +147,25 @@ async def somebody_else_has_the_name_of_its_service(shop: Shop) -> None:
         (the_service_of_its_tools_is_deleted, "NothingServed", "True ObjectsRejected"),
         (a_quota_refuses_its_pods, "NoReadyPods", "True PodsFailing"),
         (the_secret_of_its_keys_is_missing, "SecretNotFound", "False Healthy"),
-        (somebody_else_has_the_name_of_its_service, "Conflict", "False Healthy"),
+        (a_foreign_object_has_the_name_of_its_service, "Conflict", "False Healthy"),
     ],
 )
-async def test_a_script_is_held_up_and_told_the_reason_when(
+async def test_kubectl_wait_times_out_with_a_reason_when(
     shop: Shop, script: Script, stage: Stage, ready: str, degraded: str
 ) -> None:
     await stage(shop)
-    await is_told(shop, script, ready, degraded)
+    await times_out_with(shop, script, ready, degraded)
 
 
-async def test_a_script_is_held_up_while_no_pod_becomes_ready(
+async def test_kubectl_wait_times_out_while_no_pod_becomes_ready(
     shop: Shop, operator: Operator, script: Script
 ) -> None:
     await all_its_tools_are_served(shop)
-    await is_told(shop, script, "NoReadyPods", "False Healthy")
+    await times_out_with(shop, script, "NoReadyPods", "False Healthy")
 
 
-async def is_told(shop: Shop, script: Script, ready: str, degraded: str) -> None:
-    """Wait for what a server is to say of itself, and see that a script is told that."""
+async def times_out_with(shop: Shop, script: Script, ready: str, degraded: str) -> None:
+    """Wait for the conditions, and check that `kubectl wait` times out and shows them."""
     await shop.told("MCPServer", SERVER, "Ready", ready)
     await shop.told("MCPServer", SERVER, "Degraded", degraded.split()[1])
     assert await script.is_held_up()
@@ -173,7 +173,7 @@ async def is_told(shop: Shop, script: Script, ready: str, degraded: str) -> None
     assert (said["Ready"], said["Degraded"]) == (f"False {ready}", degraded)
 
 
-async def test_a_script_waits_for_a_changed_spec_until_the_pods_confirm_it(
+async def test_kubectl_wait_waits_until_the_pods_confirm_a_changed_spec(
     control_plane: Cluster, shop: Shop, script: Script, pods: None
 ) -> None:
     may_confirm = asyncio.Event()
@@ -190,12 +190,12 @@ async def test_a_script_waits_for_a_changed_spec_until_the_pods_confirm_it(
 
     change = {"config": {"instructions": "Orders are in euros."}}
     changed = await shop.patch("MCPServer", SERVER, spec=change)
-    assert (await script.why())["Ready"] == "True Ready"  # of the spec before
+    assert (await script.why())["Ready"] == "True Ready"  # for the previous generation
     assert await script.is_held_up()
 
     may_confirm.clear()
     async with run(ask=confirms_if_it_may):
-        await is_told(shop, script, "Propagating", "False Healthy")
+        await times_out_with(shop, script, "Propagating", "False Healthy")
         waiting = asyncio.create_task(script.goes_on())
         may_confirm.set()
         assert await waiting

@@ -1,4 +1,4 @@
-"""What is said of a server whose children an admission webhook that is down does not let pass."""
+"""Conditions of a server while an admission webhook that is down refuses its children."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ WEBHOOKS = Resource(
 )
 
 
-def closed(namespace: str, plural: str) -> Object:
-    """Return a webhook without pods that every write of a resource in a namespace has to pass."""
+def unavailable_webhook(namespace: str, plural: str) -> Object:
+    """Return a webhook without pods that must admit every write of a resource in a namespace."""
     [resource] = [each for each in CHILDREN if each.plural == plural]
     return {
         "apiVersion": WEBHOOKS.api_version,
@@ -57,17 +57,17 @@ def closed(namespace: str, plural: str) -> Object:
 
 @pytest.fixture
 async def webhook(client: Client, namespace: str) -> AsyncIterator[Key]:
-    """The name of a webhook, which is removed after the test."""
+    """The name of a webhook that is deleted after the test."""
     key = Key("", f"{namespace}-policy")
     yield key
     await client.delete(WEBHOOKS, key)
 
 
 @pytest.mark.parametrize("plural", ["serviceaccounts", "configmaps", "deployments", "services"])
-async def test_a_child_that_a_webhook_keeps_back_is_said_until_it_is_made(
+async def test_a_child_that_a_webhook_refuses_is_reported_until_it_is_created(
     shop: Shop, operator: Operator, webhook: Key, plural: str
 ) -> None:
-    await shop.client.create(WEBHOOKS, closed(shop.namespace, plural))
+    await shop.client.create(WEBHOOKS, unavailable_webhook(shop.namespace, plural))
     await shop.server("red")
 
     said = await shop.told("MCPServer", "red", "Ready", "ApplyFailed")
@@ -84,7 +84,7 @@ async def has_event(shop: Shop, reason: str) -> bool:
     return reason in await shop.events("red")
 
 
-async def test_tools_that_are_served_stay_ready_while_the_deployment_cannot_be_changed(
+async def test_served_tools_stay_ready_while_a_webhook_refuses_changes_of_the_deployment(
     client: Client, control_plane: Cluster, shop: Shop, webhook: Key
 ) -> None:
     async with (
@@ -97,8 +97,8 @@ async def test_tools_that_are_served_stay_ready_while_the_deployment_cannot_be_c
         await operator.idle()
         before = (await shop.get("MCPTool", "first"))["status"]
 
-        await shop.client.create(WEBHOOKS, closed(shop.namespace, "deployments"))
-        await eventually(functools.partial(is_closed, shop), expected=True)
+        await shop.client.create(WEBHOOKS, unavailable_webhook(shop.namespace, "deployments"))
+        await eventually(functools.partial(is_enforced, shop), expected=True)
         await shop.patch("MCPServer", "red", spec={"replicas": 2})
         await shop.told("MCPServer", "red", "Ready", "ApplyFailed")
         await operator.idle()
@@ -111,8 +111,8 @@ async def test_tools_that_are_served_stay_ready_while_the_deployment_cannot_be_c
         assert [write for write in operator.writes if "mcptools" in write] == []
 
 
-async def is_closed(shop: Shop) -> bool:
-    """Tell whether the API server has heard of the webhook yet."""
+async def is_enforced(shop: Shop) -> bool:
+    """Return whether the API server already calls the webhook."""
     try:
         await shop.client.merge_patch(DEPLOYMENTS, shop.key("mcp-server-red"), {"metadata": {}})
     except ApiError:

@@ -1,4 +1,4 @@
-"""How many pods a server has, who may reach them, and what the fields for that make and remove."""
+"""Replicas, autoscalers, disruption budgets and network policies of a server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NAME = "mcp-server-red"
 
 @pytest.fixture
 async def red(shop: Shop, operator: Operator) -> Shop:
-    """A server `red` of three pods with one tool, settled."""
+    """A server `red` with three replicas and one tool, settled."""
     await shop.server("red", replicas=3)
     await shop.tool("search", "red")
     await eventually(functools.partial(shop.served, "red"), {"search": "first"})
@@ -51,14 +51,14 @@ async def pods_wanted(shop: Shop) -> int:
 
 
 async def scale(shop: Shop, resource: Resource, name: str, replicas: int) -> Object:
-    """Do what `kubectl scale` and a HorizontalPodAutoscaler do."""
+    """Scale a resource as `kubectl scale` and a HorizontalPodAutoscaler do."""
     change = {"spec": {"replicas": replicas}}
     return await shop.client.merge_patch(resource, shop.key(name), change, subresource="scale")
 
 
 @contextlib.asynccontextmanager
 async def history(shop: Shop) -> AsyncIterator[list[int]]:
-    """Record every number of pods that the Deployment ever asks for."""
+    """Record every number of replicas that the Deployment requests."""
     wanted: list[int] = []
 
     async def follow() -> None:
@@ -76,7 +76,7 @@ async def history(shop: Shop) -> AsyncIterator[list[int]]:
             await following
 
 
-async def test_kubectl_scale_sets_the_number_of_pods(red: Shop) -> None:
+async def test_kubectl_scale_sets_the_number_of_replicas(red: Shop) -> None:
     await scale(red, MCPSERVERS, "red", 5)
     await eventually(functools.partial(pods_wanted, red), 5)
     await eventually(functools.partial(red.replicas, "red"), 5)
@@ -89,12 +89,12 @@ async def test_kubectl_scale_sets_the_number_of_pods(red: Shop) -> None:
     assert labels == deployment["selector"]["matchLabels"]
 
 
-async def test_a_deployment_that_is_scaled_by_hand_is_put_back(red: Shop) -> None:
+async def test_a_deployment_that_is_scaled_by_hand_is_restored(red: Shop) -> None:
     await scale(red, DEPLOYMENTS, NAME, 9)
     await eventually(functools.partial(pods_wanted, red), 3)
 
 
-async def test_an_autoscaler_takes_the_pods_over_as_they_are(red: Shop) -> None:
+async def test_adding_an_autoscaler_keeps_the_number_of_replicas(red: Shop) -> None:
     async with history(red) as wanted:
         change = {"replicas": None, "autoscaling": {"minReplicas": 2, "maxReplicas": 8}}
         await red.patch("MCPServer", "red", spec=change)
@@ -106,7 +106,7 @@ async def test_an_autoscaler_takes_the_pods_over_as_they_are(red: Shop) -> None:
     assert set(wanted) == {3}
 
 
-async def test_the_operator_never_fights_over_the_pods_of_an_autoscaler(
+async def test_the_operator_never_changes_the_replicas_that_an_autoscaler_sets(
     red: Shop, operator: Operator
 ) -> None:
     change = {"replicas": None, "autoscaling": {"minReplicas": 2, "maxReplicas": 8}}
@@ -127,7 +127,7 @@ async def test_the_operator_never_fights_over_the_pods_of_an_autoscaler(
     assert set(wanted) <= {3, 6}
 
 
-async def test_an_autoscaler_of_the_users_own_is_not_fought_over(
+async def test_the_operator_keeps_the_replicas_that_an_autoscaler_of_the_user_sets(
     shop: Shop, operator: Operator
 ) -> None:
     await shop.server("red")
@@ -144,7 +144,7 @@ async def test_an_autoscaler_of_the_users_own_is_not_fought_over(
     assert set(wanted) == {1, 3}
 
 
-async def test_a_number_of_pods_that_is_no_longer_declared_stays(
+async def test_removing_the_field_replicas_keeps_the_number_of_replicas(
     red: Shop, operator: Operator
 ) -> None:
     async with history(red) as wanted:
@@ -156,7 +156,7 @@ async def test_a_number_of_pods_that_is_no_longer_declared_stays(
     assert set(wanted) == {3, 6}
 
 
-async def test_an_autoscaler_that_is_removed_hands_the_pods_back(red: Shop) -> None:
+async def test_removing_the_autoscaler_restores_the_declared_replicas(red: Shop) -> None:
     change = {"replicas": None, "autoscaling": {"maxReplicas": 8}}
     await red.patch("MCPServer", "red", spec=change)
     await eventually(functools.partial(exists, red, AUTOSCALERS), expected=True)
@@ -169,16 +169,16 @@ async def test_an_autoscaler_that_is_removed_hands_the_pods_back(red: Shop) -> N
     await eventually(functools.partial(pods_wanted, red), 4)
 
 
-async def test_a_new_server_gets_at_least_what_its_autoscaler_asks_for(
+async def test_a_new_server_starts_with_the_minimum_replicas_of_its_autoscaler(
     shop: Shop, operator: Operator
 ) -> None:
     await shop.server("red", autoscaling={"minReplicas": 2, "maxReplicas": 8})
     await eventually(functools.partial(exists, shop, AUTOSCALERS), expected=True)
-    # By default kube-controller-manager looks at autoscalers every 15 s.
+    # kube-controller-manager syncs autoscalers only every 15 s by default.
     await eventually(functools.partial(pods_wanted, shop), 2)
 
 
-async def test_kubectl_scale_is_refused_beside_autoscaling(red: Shop) -> None:
+async def test_kubectl_scale_is_refused_for_a_server_with_autoscaling(red: Shop) -> None:
     await red.patch("MCPServer", "red", spec={"replicas": None, "autoscaling": {"maxReplicas": 8}})
     with pytest.raises(ApiError) as refusal:
         await scale(red, MCPSERVERS, "red", 5)
@@ -186,7 +186,7 @@ async def test_kubectl_scale_is_refused_beside_autoscaling(red: Shop) -> None:
 
 
 async def test_kubectl_autoscale_works_on_a_server(red: Shop) -> None:
-    """An autoscaler of the user's own writes the server's replicas by its scale subresource."""
+    """An autoscaler of the user sets the server's replicas through its scale subresource."""
     own = {
         "apiVersion": AUTOSCALERS.api_version,
         "kind": AUTOSCALERS.kind,
@@ -206,7 +206,9 @@ async def test_kubectl_autoscale_works_on_a_server(red: Shop) -> None:
     assert (await red.get("MCPServer", "red"))["spec"]["replicas"] == 5
 
 
-async def test_from_two_replicas_on_evictions_take_one_pod_at_a_time(red: Shop) -> None:
+async def test_a_server_with_several_replicas_gets_a_disruption_budget_of_one_pod(
+    red: Shop,
+) -> None:
     await eventually(functools.partial(exists, red, DISRUPTION_BUDGETS), expected=True)
     budget = await spec_of(red, DISRUPTION_BUDGETS)
     assert budget["maxUnavailable"] == 1
@@ -222,7 +224,9 @@ async def test_from_two_replicas_on_evictions_take_one_pod_at_a_time(red: Shop) 
 
 
 @pytest.mark.parametrize("change", [{"replicas": 1}, {"podDisruptionBudget": {"enabled": False}}])
-async def test_a_budget_goes_when_nothing_is_left_to_guard(red: Shop, change: Object) -> None:
+async def test_a_budget_is_deleted_with_a_single_replica_or_when_disabled(
+    red: Shop, change: Object
+) -> None:
     await red.patch("MCPServer", "red", spec=change)
     await eventually(functools.partial(exists, red, DISRUPTION_BUDGETS), expected=False)
 
@@ -258,7 +262,9 @@ def _destinations(policy: Object) -> Iterator[tuple[str, object]]:
                 yield peer["podSelector"]["matchLabels"]["app"], rule["ports"][0]["port"]
 
 
-async def test_a_service_without_a_selector_is_told_of_until_egress_is_added(red: Shop) -> None:
+async def test_a_service_without_a_selector_is_reported_until_extra_egress_is_added(
+    red: Shop,
+) -> None:
     await red.patch("MCPServer", "red", spec={"networkPolicy": {"mode": "Full"}})
     await red.patch("Service", "orders", spec={"selector": None})
 
