@@ -1,4 +1,4 @@
-"""What a real API server refuses and accepts, with nothing but the CRDs installed."""
+"""What a real API server refuses and accepts with only the CRDs installed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ WRITTEN = [*FEATURED, *defaulted_manifests()]
 
 
 @pytest.mark.parametrize("case", NEGATIVES, ids=str)
-async def test_refused_with_a_sentence_that_names_the_field(client: Client, case: Negative) -> None:
+async def test_an_invalid_object_is_refused_with_a_message_that_names_the_field(
+    client: Client, case: Negative
+) -> None:
     with pytest.raises(ApiError) as refusal:
         await admit(client, case.obj)
     assert case.field in refusal.value.message
@@ -38,7 +40,7 @@ async def test_refused_with_a_sentence_that_names_the_field(client: Client, case
 
 
 @pytest.mark.parametrize("obj", [obj for _, obj in ANCESTOR], ids=[name for name, _ in ANCESTOR])
-async def test_the_ancestors_manifests_apply_after_changing_only_the_group(
+async def test_manifests_of_the_predecessor_are_admitted_after_changing_only_the_group(
     client: Client, obj: Object
 ) -> None:
     admitted = await admit(client, migrated(obj))
@@ -51,12 +53,14 @@ async def test_the_ancestors_manifests_apply_after_changing_only_the_group(
 
 
 @pytest.mark.parametrize("obj", [obj for _, obj in FEATURED], ids=[name for name, _ in FEATURED])
-async def test_objects_that_use_every_field_are_admitted_whole(client: Client, obj: Object) -> None:
+async def test_objects_that_use_every_field_are_admitted_without_losing_any(
+    client: Client, obj: Object
+) -> None:
     admitted = await admit(client, obj)
     assert covers(admitted["spec"], obj["spec"])
 
 
-async def test_defaults_are_those_of_the_models(client: Client) -> None:
+async def test_the_defaults_of_the_crds_equal_those_of_the_models(client: Client) -> None:
     for _, obj in FEATURED:
         definition = next(one for one in DEFINITIONS if one.resource.kind == obj["kind"])
         admitted = await admit(client, obj)
@@ -71,13 +75,13 @@ async def test_lists_are_stored_as_they_were_written(client: Client, obj: Object
     assert dict(lists(admitted["spec"])) == dict(lists(obj["spec"]))
 
 
-async def test_nothing_of_the_crds_is_dropped(client: Client) -> None:
+async def test_the_api_server_stores_every_field_of_the_crds(client: Client) -> None:
     for crd in crds():
         stored = await client.get(DEFINITIONS_OF_KINDS, Key("", crd["metadata"]["name"]))
         assert covers(stored["spec"], crd["spec"])
 
 
-async def test_a_new_object_says_that_no_operator_has_seen_it(
+async def test_the_status_of_a_new_object_says_that_no_operator_has_seen_it(
     client: Client, namespace: str
 ) -> None:
     resource = RESOURCES["MCPServer"]
@@ -96,7 +100,7 @@ async def test_a_server_without_replicas_can_be_scaled(client: Client, namespace
 
 
 def lists(value: Any, path: str = "") -> Iterator[tuple[str, list[Any]]]:
-    """Yield every list that is not inside of another, with where it is."""
+    """Yield every list that is not inside another list, with its path."""
     if isinstance(value, list):
         yield path, value
     elif isinstance(value, dict):
@@ -105,7 +109,7 @@ def lists(value: Any, path: str = "") -> Iterator[tuple[str, list[Any]]]:
 
 
 def covers(live: Any, wanted: Any) -> bool:
-    """Tell whether `live` holds everything that is wanted; it may hold more."""
+    """Return whether `live` contains everything in `wanted`; it can contain more."""
     if isinstance(wanted, dict):
         return all(name in live and covers(live[name], child) for name, child in wanted.items())
     if isinstance(wanted, list):

@@ -1,4 +1,4 @@
-"""From `spec.auth` to a client that is let in or not: operator, real gateway pods, real Secrets."""
+"""Authentication from `spec.auth` to the client, with an operator, gateways and Secrets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CANARY, OTHER = "canary-4f1d9c-alice-key", "canary-7b2e0a-bobs-key"
 
 @dataclass
 class Cell:
-    """A namespace whose pods really run."""
+    """A namespace whose pods run as processes."""
 
     shop: Shop
     keys: list[Any]
@@ -41,7 +41,7 @@ class Cell:
         return f"http://{pod['status']['podIP']}:8080"
 
     async def status(self, **headers: Any) -> int:
-        """Return how the gateway answers a client that lists tools."""
+        """Return the HTTP status for a client that lists tools."""
         request = modern("tools/list", **headers)
         sent = {name: value for name, value in request.headers.items() if name != "host"}
         async with (
@@ -51,7 +51,7 @@ class Cell:
             return answer.status
 
     async def tools(self, key: str) -> list[str]:
-        """Return the tools that a client with a key is told of."""
+        """Return the tools that a client with a key can list."""
         request = modern("tools/list")
         sent = {name: value for name, value in request.headers.items() if name != "host"}
         async with (
@@ -102,7 +102,7 @@ def pod_logs(kubelet: Kubelet) -> str:
     return "".join(path.read_text(errors="replace") for path in folder.rglob("*") if path.is_file())
 
 
-async def test_a_server_with_api_keys_is_closed_until_they_exist_and_follows_them(
+async def test_a_server_with_api_keys_refuses_clients_until_the_secret_exists(
     cell: Cell,
 ) -> None:
     auth = {
@@ -123,10 +123,10 @@ async def test_a_server_with_api_keys_is_closed_until_they_exist_and_follows_the
 
     await cell.shop.patch("Secret", "clients", stringData={"bob": OTHER})
     await eventually(lambda: cell.status(x_api_key=OTHER), 200)
-    await told_nowhere(cell, CANARY, OTHER)
+    await assert_not_disclosed(cell, CANARY, OTHER)
 
 
-async def test_a_server_with_tokens_verifies_them_by_the_keys_of_a_service(cell: Cell) -> None:
+async def test_a_server_verifies_tokens_with_the_keys_of_a_service(cell: Cell) -> None:
     jwt = {
         "issuer": ISSUER,
         "audiences": ["https://mcp.example.com/shop"],
@@ -140,7 +140,7 @@ async def test_a_server_with_tokens_verifies_them_by_the_keys_of_a_service(cell:
 
     assert await cell.status(authorization=f"Bearer {good}") == 200
     assert await cell.status() == 401
-    assert await cell.status(authorization=f"Bearer {token()}") == 401, "it has expired"
+    assert await cell.status(authorization=f"Bearer {token()}") == 401, "the token has expired"
     weak = token(iat=now, exp=now + 600, scope="other")
     assert await cell.status(authorization=f"Bearer {weak}") == 403
     async with (
@@ -148,10 +148,10 @@ async def test_a_server_with_tokens_verifies_them_by_the_keys_of_a_service(cell:
         client.get(f"{await cell.url()}/.well-known/oauth-protected-resource/mcp") as answer,
     ):
         assert (await answer.json())["authorization_servers"] == [ISSUER]
-    await told_nowhere(cell, good, good.split(".")[2], weak.split(".")[2])
+    await assert_not_disclosed(cell, good, good.split(".")[2], weak.split(".")[2])
 
 
-async def test_each_client_is_served_what_the_rules_allow_it_and_follows_their_change(
+async def test_each_client_is_served_the_tools_that_the_current_rules_allow(
     cell: Cell,
 ) -> None:
     await cell.shop.create("Secret", "clients", stringData={"alice": CANARY, "bob": OTHER})
@@ -169,13 +169,13 @@ async def test_each_client_is_served_what_the_rules_allow_it_and_follows_their_c
     assert await cell.tools(OTHER) == ["get-order"]
     await cell.shop.patch("MCPServer", "red", spec={"auth": {"rules": [readers]}})
     await eventually(lambda: cell.tools(CANARY), ["get-order"])
-    assert await cell.url() == pod, "no pod was replaced"
+    assert await cell.url() == pod, "the pod was replaced"
     logs = cell.logs()
     assert CANARY not in logs
 
 
-async def told_nowhere(cell: Cell, *secrets: str) -> None:
-    """Look for secrets in everything that anybody may read."""
+async def assert_not_disclosed(cell: Cell, *secrets: str) -> None:
+    """Check that secrets are in no object, log, metric or catalog."""
     server = await cell.shop.get("MCPServer", "red")
     pages = cell.shop.client.list_pages(CONFIGMAPS, namespace=cell.shop.namespace)
     config_maps = [config_map async for page in pages for config_map in page.items]

@@ -1,4 +1,4 @@
-"""The backup that docs/how-to/back-up-and-restore.md tells people to make comes back whole."""
+"""The commands of docs/how-to/back-up-and-restore.md restore every object."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ pytestmark = [
 
 
 def command(beginning: str) -> str:
-    """Return the command of the guide that begins like this."""
+    """Return the command of the guide that starts with a text."""
     text = GUIDE.read_text(encoding="utf-8").partition("## With kubectl")[2]
     found = re.search(rf"^\$ ({re.escape(beginning)}.*)$", text, re.MULTILINE)
     assert found is not None

@@ -1,4 +1,4 @@
-"""The control plane of the tests does what the tests rely on."""
+"""The control plane of the tests behaves as the tests expect."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 
 
 async def deleted(client: Client, resource: Resource, created: Object) -> None:
-    """Wait until an object that the API server returned is gone."""
+    """Wait until an object that the API server returned is deleted."""
     key = key_of(created)
     events = client.watch(
         resource,
@@ -43,7 +43,7 @@ def controllers(control_plane: Cluster) -> None:
         pytest.skip("there is no kube-controller-manager")
 
 
-async def test_what_is_owned_goes_with_its_owner(
+async def test_an_owned_object_is_deleted_with_its_owner(
     controllers: None, client: Client, namespace: str
 ) -> None:
     owner = await client.create(CONFIGMAPS, {"metadata": {"name": "owner", "namespace": namespace}})
@@ -57,7 +57,9 @@ async def test_what_is_owned_goes_with_its_owner(
     await deleted(client, CONFIGMAPS, child)
 
 
-async def test_a_namespace_goes_with_all_that_is_in_it(controllers: None, client: Client) -> None:
+async def test_a_namespace_is_deleted_with_all_its_objects(
+    controllers: None, client: Client
+) -> None:
     name = f"test-{uuid.uuid4().hex[:10]}"
     namespace = await client.create(NAMESPACES, {"metadata": {"name": name}})
     await client.create(CONFIGMAPS, {"metadata": {"name": "some", "namespace": name}})
@@ -65,7 +67,7 @@ async def test_a_namespace_goes_with_all_that_is_in_it(controllers: None, client
     await deleted(client, NAMESPACES, namespace)
 
 
-async def test_an_account_may_do_nothing_that_no_role_allows(
+async def test_a_service_account_without_a_role_is_forbidden_to_write(
     control_plane: Cluster,
     client: Client,
     namespace: str,
@@ -90,7 +92,7 @@ async def test_an_account_may_do_nothing_that_no_role_allows(
     assert refusal.value.is_forbidden
 
 
-async def test_pod_security_is_enforced_where_a_namespace_asks_for_it(
+async def test_pod_security_is_enforced_in_a_namespace_with_the_label(
     client: Client, namespace: str
 ) -> None:
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}

@@ -1,4 +1,4 @@
-"""From a changed object to an MCP client: operator, real gateway processes, official client."""
+"""From a changed object to an MCP client, with an operator, gateways and the official SDK."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from support.waiting import HANG_SECONDS, eventually, hang_guard
 
 @dataclass
 class Cell:
-    """A namespace whose pods really run."""
+    """A namespace whose pods run as processes."""
 
     shop: Shop
     operator: Operator
@@ -80,7 +80,7 @@ async def served_tools(url: str) -> list[str]:
         return [tool.name for tool in (await client.list_tools()).tools]
 
 
-async def test_a_declared_server_becomes_a_live_endpoint_and_says_so_truthfully(
+async def test_a_server_that_reports_ready_answers_calls_at_every_pod(
     cell: Cell,
 ) -> None:
     await cell.shop.server("red", replicas=2)
@@ -98,7 +98,7 @@ async def test_a_declared_server_becomes_a_live_endpoint_and_says_so_truthfully(
             assert result.structured_content == {"path": "/add", "body": {"x": 1}}
 
 
-async def test_a_running_client_sees_an_edit_and_a_deletion_without_a_restart(
+async def test_a_connected_client_is_notified_of_an_edit_and_a_deletion(
     cell: Cell,
 ) -> None:
     await cell.shop.server("red")
@@ -123,10 +123,10 @@ async def test_a_running_client_sees_an_edit_and_a_deletion_without_a_restart(
             await client.call_tool("doomed", {})
 
 
-async def test_a_change_that_all_pods_confirm_costs_three_writes_and_flips_no_condition(
+async def test_a_change_that_all_pods_confirm_takes_three_writes(
     cell: Cell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Pods that confirm later than this cost a status of their own, however slow the machine is.
+    # Pods that confirm later than this take an extra status write; a slow machine must not matter.
     monkeypatch.setattr(mcpserver, "CONFIRM_GRACE_SECONDS", HANG_SECONDS)
     await cell.shop.server("red", replicas=2)
     for name in ("edited", "other"):
@@ -151,7 +151,9 @@ async def test_a_change_that_all_pods_confirm_costs_three_writes_and_flips_no_co
     ]
 
 
-async def test_twenty_deletions_in_a_row_all_leave_the_served_list(cell: Cell) -> None:
+async def test_each_of_twenty_deletions_in_a_row_is_removed_from_the_list_of_tools(
+    cell: Cell,
+) -> None:
     await cell.shop.server("red")
     names = [f"tool-{number:02}" for number in range(20)]
     for name in names:
@@ -164,7 +166,7 @@ async def test_twenty_deletions_in_a_row_all_leave_the_served_list(cell: Cell) -
         await eventually(functools.partial(served_tools, url), names)
 
 
-async def test_a_gateway_keeps_serving_when_the_operator_is_gone(cell: Cell) -> None:
+async def test_a_gateway_keeps_serving_when_the_operator_has_stopped(cell: Cell) -> None:
     await cell.shop.server("red")
     await cell.shop.tool("kept", "red")
     await eventually(cell.programmed, "True")
@@ -176,8 +178,8 @@ async def test_a_gateway_keeps_serving_when_the_operator_is_gone(cell: Cell) -> 
     assert not result.is_error
 
 
-async def asked(url: str, session: str = "") -> tuple[int, str]:
-    """Initialize, or list tools in a session of 2025-11-25; return the status and the session."""
+async def initialize_or_list(url: str, session: str = "") -> tuple[int, str]:
+    """List tools in a session of 2025-11-25, or initialize; return the status and the session."""
     method = "tools/list" if session else "initialize"
     client = {"name": "test", "version": "1"}
     params = {} if session else {"protocolVersion": "2025-11-25", "clientInfo": client}
@@ -188,13 +190,13 @@ async def asked(url: str, session: str = "") -> tuple[int, str]:
         return answer.status, answer.headers.get("mcp-session-id", "")
 
 
-async def test_pods_take_the_sessions_of_each_other_until_their_key_is_replaced(cell: Cell) -> None:
+async def test_pods_accept_each_others_sessions_until_their_key_is_replaced(cell: Cell) -> None:
     keys = cell.shop.key("mcp-server-red-keys")
     await cell.shop.server("red", replicas=2)
     await eventually(lambda: cell.shop.synced("red"), 2)
     one, two = await cell.endpoints()
-    _, session = await asked(one)
-    assert [(await asked(url, session))[0] for url in (one, two)] == [200, 200]
+    _, session = await initialize_or_list(one)
+    assert [(await initialize_or_list(url, session))[0] for url in (one, two)] == [200, 200]
     before = await cell.shop.client.get(SECRETS, keys)
     await cell.shop.client.delete(SECRETS, keys)
     for pod in await cell.shop.pods():
@@ -205,9 +207,12 @@ async def test_pods_take_the_sessions_of_each_other_until_their_key_is_replaced(
         return live is not None and live["data"] != before["data"]
 
     async def answers() -> list[int]:
-        return [(await asked(url, session))[0] for url in await cell.endpoints()]
+        return [(await initialize_or_list(url, session))[0] for url in await cell.endpoints()]
 
     await eventually(is_replaced, expected=True)
     await eventually(answers, [404, 404])
-    _, fresh = await asked((await cell.endpoints())[0])
-    assert [(await asked(url, fresh))[0] for url in await cell.endpoints()] == [200, 200]
+    _, fresh = await initialize_or_list((await cell.endpoints())[0])
+    assert [(await initialize_or_list(url, fresh))[0] for url in await cell.endpoints()] == [
+        200,
+        200,
+    ]

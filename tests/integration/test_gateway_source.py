@@ -1,4 +1,4 @@
-"""The catalog source on a real API server, with the permissions of a gateway and no more."""
+"""The catalog source with a real API server and only the permissions of a gateway."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ BINDINGS = Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBind
 
 @dataclass
 class Gateway:
-    """A source that follows the index with the token of a restricted ServiceAccount."""
+    """A source that watches the index with the token of a restricted ServiceAccount."""
 
     client: Client
     current: Current
@@ -63,8 +63,8 @@ class Gateway:
         await eventually(holds, expected=True)
 
 
-def three(*names: str) -> Catalog:
-    """Tools whose descriptions do not compress, so that they need several shards."""
+def sharded_catalog(*names: str) -> Catalog:
+    """Return tools whose descriptions do not compress, so that they need several shards."""
     text = "".join(chr(0x4E00 + number * 7919 % 20000) for number in range(200))
     return catalog(*(tool(name, description=f"{name} {text}") for name in names))
 
@@ -129,15 +129,15 @@ async def allow_gateway(client: Client, namespace: str) -> None:
     )
 
 
-async def test_a_changed_config_map_is_served(
+async def test_a_changed_catalog_is_served(
     client: Client, namespace: str, gateway: Gateway
 ) -> None:
-    names = await write_catalog(client, namespace, three("a", "b"))
+    names = await write_catalog(client, namespace, sharded_catalog("a", "b"))
     assert len(names) > 1
     await gateway.serves("a", "b")
-    await write_catalog(client, namespace, three("a", "b", "c"))
+    await write_catalog(client, namespace, sharded_catalog("a", "b", "c"))
     await gateway.serves("a", "b", "c")
-    await write_catalog(client, namespace, three("c"))
+    await write_catalog(client, namespace, sharded_catalog("c"))
     await gateway.serves("c")
     await gateway.until(lambda: gateway.source.state == "")
 
@@ -145,14 +145,14 @@ async def test_a_changed_config_map_is_served(
 async def test_a_broken_shard_keeps_the_last_good_catalog(
     client: Client, namespace: str, gateway: Gateway
 ) -> None:
-    await write_catalog(client, namespace, three("a"))
+    await write_catalog(client, namespace, sharded_catalog("a"))
     await gateway.serves("a")
     good = gateway.current.table
 
-    await write_catalog(client, namespace, three("a", "b"))
+    await write_catalog(client, namespace, sharded_catalog("a", "b"))
     await gateway.serves("a", "b")
     served = gateway.current.table
-    broken = encode(three("x", "y"), SHARD_BYTES).index.model_dump_json(by_alias=True)
+    broken = encode(sharded_catalog("x", "y"), SHARD_BYTES).index.model_dump_json(by_alias=True)
     await client.merge_patch(CONFIGMAPS, Key(namespace, NAME), {"data": {INDEX_KEY: broken}})
     await gateway.until(lambda: gateway.source.state != "")
     assert gateway.current.table is served is not good
@@ -161,14 +161,14 @@ async def test_a_broken_shard_keeps_the_last_good_catalog(
     await gateway.until(lambda: "does not exist" in gateway.source.state)
     assert gateway.current.table is served
 
-    await write_catalog(client, namespace, three("x", "y"))
+    await write_catalog(client, namespace, sharded_catalog("x", "y"))
     await gateway.serves("x", "y")
 
 
-async def test_a_role_with_resource_names_is_all_that_is_needed(
+async def test_a_role_that_names_the_config_maps_is_sufficient(
     client: Client, namespace: str, gateway: Gateway
 ) -> None:
-    await write_catalog(client, namespace, three("a", "b"))
+    await write_catalog(client, namespace, sharded_catalog("a", "b"))
     await gateway.serves("a", "b")
     with pytest.raises(ApiError) as caught:
         await anext(aiter(gateway.client.list_pages(CONFIGMAPS, namespace=namespace)))
@@ -178,7 +178,7 @@ async def test_a_role_with_resource_names_is_all_that_is_needed(
     assert caught.value.is_forbidden
 
 
-async def test_a_secret_is_read_by_its_name(
+async def test_only_the_secret_that_the_role_names_can_be_read(
     client: Client, namespace: str, gateway: Gateway
 ) -> None:
     for name in ("api", "other"):
@@ -197,11 +197,11 @@ async def test_a_secret_is_read_by_its_name(
         await gateway.secrets.value(allowed.model_copy(update={"name": "other"}))
 
 
-async def test_a_gateway_learns_where_the_api_server_itself_is(
+async def test_a_gateway_discovers_the_endpoint_of_the_api_server(
     gateway: Gateway, control_plane: Cluster
 ) -> None:
     listed = await gateway.client.request("GET", DISCOVERY)
     ((address, port),) = await endpoints(listed, SystemResolver())
     server = yaml.safe_load(control_plane.kubeconfig.read_text())["clusters"][0]["cluster"]
     assert server["server"].endswith(f":{port}")
-    socket.create_server((address, 0)).close()  # it is an address of this machine
+    socket.create_server((address, 0)).close()  # the address belongs to this machine

@@ -1,4 +1,4 @@
-"""`mcp-operator gateway --workers` on a real API server: each worker follows the catalog itself."""
+"""`mcp-operator gateway --workers` with a real API server: each worker watches the catalog."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Whatever the API server admits, it also takes what the operator makes of it.
+"""If the API server admits a server and its tools, it also admits the children built from them.
 
-Servers, and the tools, prompts and resources that they select, are made at random. Each is put to
-a real API server, and so is every child that is built of them, as the operator applies it:
-`MCP_OPERATOR_GENERATED=2000` has so many servers made, other ones each time, as happens at night.
+Servers, and the tools, prompts and resources that they select, are random. A real API server judges
+each of them, and every child that is built from them, as the operator applies it.
+`MCP_OPERATOR_GENERATED=2000` generates that many servers, different ones each time, as CI does
+every night.
 """
 
 from __future__ import annotations
@@ -34,29 +35,29 @@ LONGEST = 63
 """Characters of a DNS label (RFC 1123), and of the value of a label."""
 
 KNOWN = re.compile(
-    r"volumeMounts\[\d+\]\.name: Not found"  # it may be a volume of the installation
+    r"volumeMounts\[\d+\]\.name: Not found"  # it can be a volume of the installation
     r"|\.sleep: .*must be non-negative and less than terminationGracePeriodSeconds"  # likewise
-    r"|\.requests: .*must be less than or equal to \w+ limit"  # quantities and address ranges are
-    r"|\.except\[\d+\]: .*must be a strict subset of"  # more than rules can compare in files, too
-    r"|\.projected: .*conflicting duplicate paths"  # of any two of its sources
-    r"|ports\[\d+\](\.name)?: Duplicate value"  # so are items with two keys
-    r"|tolerations\[\d+\]\.operator: Unsupported value"  # a feature gate of the cluster
+    r"|\.requests: .*must be less than or equal to \w+ limit"  # no rule can compare quantities
+    r"|\.except\[\d+\]: .*must be a strict subset of"  # no rule can compare address ranges
+    r"|\.projected: .*conflicting duplicate paths"  # two of its sources conflict
+    r"|ports\[\d+\](\.name)?: Duplicate value"  # no rule can compare items with two keys
+    r"|tolerations\[\d+\]\.operator: Unsupported value"  # depends on a feature gate of the cluster
 )
-"""What only the API server can refuse; the condition Programmed then has its words."""
+"""Causes that only the API server can report; the condition Programmed repeats its message."""
 
 KNOWN_WITHOUT_CAUSE = re.compile(
-    r"json: cannot unmarshal number \d+ into Go value of type int32"  # a port's name such as 8e14
+    r"json: cannot unmarshal number \d+ into Go value of type int32"  # a port named 8e14
     r"|\.ports: duplicate entries for key"
 )
-"""What the API server says in its message alone: it applies such objects for no client."""
+"""Refusals without causes, only with a message."""
 
 LONGER = {"ConfigMap": 253}
-"""What only has to be a DNS subdomain, and has a suffix."""
+"""The maximum length of a name that has to be a DNS subdomain."""
 
 
 @pytest.fixture
 async def restricted(client: Client, namespace: str, crds_installed: None) -> str:
-    """A namespace whose API server warns of pods that are not restricted."""
+    """A namespace that warns about pods that violate the Pod Security level `restricted`."""
     await client.merge_patch(NAMESPACES, Key("", namespace), {"metadata": {"labels": RESTRICTED}})
     return namespace
 
@@ -65,11 +66,11 @@ async def restricted(client: Client, namespace: str, crds_installed: None) -> st
     max_examples=EXAMPLES or 100,
     derandomize=not EXAMPLES,
     database=None,
-    phases=[Phase.generate],  # a smaller seed makes no smaller object
+    phases=[Phase.generate],  # a smaller seed does not produce a smaller object
     suppress_health_check=list(HealthCheck),
 )
 @given(seed=st.integers(min_value=0, max_value=2**63))
-async def test_children_of_whatever_is_admitted_are_taken(
+async def test_the_api_server_admits_the_children_of_every_admitted_server(
     client: Client, restricted: str, seed: int
 ) -> None:
     server, members = made(seed, restricted)
@@ -78,21 +79,21 @@ async def test_children_of_whatever_is_admitted_are_taken(
         await admit(client, obj, restricted)
     try:
         children = rendered(server, members)
-    except InvalidError:  # what no rule can express is told by a condition
+    except InvalidError:  # a condition reports what no rule can express
         return
     verdicts = await asyncio.gather(*(judge(client, one.resource, one.object) for one in children))
     refused = {
         f"{child.resource.kind} {child.object['metadata']['name']}": verdict
         for child, verdict in zip(children, verdicts, strict=True)
-        if not is_taken(verdict)
+        if not is_admitted(verdict)
     }
     assert refused == {}
     assert too_long(children) == []
     assert collisions(children) == []
 
 
-def is_taken(verdict: Verdict) -> bool:
-    """Return whether a child is taken, and makes pods that are restricted."""
+def is_admitted(verdict: Verdict) -> bool:
+    """Return whether a child is admitted without warnings about Pod Security."""
     causes = [one for one in verdict.causes if not KNOWN.search(one)]
     known = (verdict.causes and not causes) or KNOWN_WITHOUT_CAUSE.search(verdict.message)
     refused = verdict.status != 200 and not known
@@ -100,7 +101,7 @@ def is_taken(verdict: Verdict) -> bool:
 
 
 def made(seed: int, namespace: str) -> tuple[Object, list[Object]]:
-    """Return a server, and some of what it could select."""
+    """Return a server, and some objects that it could select."""
     generator, random = Generator(seed), Random(seed)  # noqa: S311 - to make tests, not keys
     stored = {"namespace": namespace, "creationTimestamp": "2026-01-01T00:00:00Z"}
     labels = {"example.com/team": "a" * random.choice((1, 63))}
@@ -115,7 +116,7 @@ def made(seed: int, namespace: str) -> tuple[Object, list[Object]]:
 
 
 def too_long(children: list[Child]) -> list[str]:
-    """Return the names and the values of labels that have too many characters."""
+    """Return the names and the label values that have too many characters."""
     found = []
     for kind, obj in ((child.resource.kind, child.object) for child in children):
         metadata = [obj["metadata"]]
@@ -129,6 +130,6 @@ def too_long(children: list[Child]) -> list[str]:
 
 
 def collisions(children: list[Child]) -> list[tuple[str, str]]:
-    """Return the kind and the name of what would be applied twice."""
+    """Return the kinds and names of children that would be applied twice."""
     counted = Counter((one.resource.kind, one.object["metadata"]["name"]) for one in children)
     return [what for what, number in counted.items() if number > 1]

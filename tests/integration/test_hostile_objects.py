@@ -1,7 +1,7 @@
-"""Whoever may write one object in one namespace cannot stop the operator for all others.
+"""A user who can write objects in one namespace cannot stop the operator for other namespaces.
 
-Each object is applied while a real operator process runs and leads. Before and after, it is ready,
-serves a change in another namespace, and has about as much memory; the figures are printed (-rP).
+Each attack happens while a real operator process leads. Before and after it, the operator is ready,
+serves a change in another namespace, and uses about as much memory; `-rP` prints the figures.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from support.shop import Shop
 from support.waiting import eventually
 
 GROWTH_MB = 150.0
-"""What one object may cost at most. The bombs took a gigabyte."""
+"""The maximum memory that one attack can take. Without limits the patterns took a gigabyte."""
 
 FLAGS = ("--lease-name", "hostile", "--lease-namespace")
 
@@ -36,23 +36,23 @@ def nested(levels: int) -> Object:
 
 
 def bomb() -> Object:
-    """Patterns of a few bytes that take a megabyte each when they are compiled."""
+    """Return short patterns that take a megabyte each when they are compiled."""
     patterns = [{"pattern": f"^\\pL{{200}}x{number}$"} for number in range(100)]
     return {"type": "object", "properties": {"p": {"anyOf": patterns}}}
 
 
 def deep() -> Object:
-    """Nested more deeply than the decoder takes."""
+    """Return a schema that is nested more deeply than the decoder supports."""
     return {"type": "object", "properties": nested(193)}
 
 
 def dense() -> Object:
-    """1.3 MB of JSON that becomes thirty times as much when it is decoded."""
+    """Return 1.3 MB of JSON that takes thirty times as much memory when it is decoded."""
     return {"type": "object", "x": [[] for _ in range(430_000)]}
 
 
 def large() -> Object:
-    """One text of 1.4 MB: nearly the largest object that etcd takes."""
+    """Return a text of 1.4 MB: nearly the largest object that etcd stores."""
     return {"type": "object", "description": "x" * 1_400_000}
 
 
@@ -71,7 +71,7 @@ async def crowd(shop: Shop) -> None:
 
 
 async def hot_loop(shop: Shop) -> None:
-    """Change one tool as fast as the API server takes it."""
+    """Change one tool as fast as the API server responds."""
     await shop.tool("hot", "hostile")
     for number in range(300):
         await shop.patch("MCPTool", "hot", spec={"description": str(number)})
@@ -81,7 +81,7 @@ ATTACKS: dict[str, Attack] = {
     "patterns with huge repeat counts": tool(bomb),
     "nested too deeply for the decoder": tool(deep),
     "many small values": tool(dense),
-    "as large as etcd takes": tool(large),
+    "as large as etcd stores": tool(large),
     "many objects": crowd,
     "a hot loop of changes": hot_loop,
 }
@@ -131,7 +131,7 @@ async def described(shop: Shop) -> Any:
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-async def test_the_operator_stays_ready_and_serves_others(
+async def test_the_operator_stays_ready_and_serves_other_namespaces(
     operator: OperatorProcess, bystander: Shop, hostile: Shop, attack: str
 ) -> None:
     await edited_and_served(bystander)
@@ -144,7 +144,7 @@ async def test_the_operator_stays_ready_and_serves_others(
     await edited_and_served(bystander)
     after = operator.rss_mb()
     figures = f"{attack}: ready, RSS {before:.0f} MB before and {after:.0f} MB after"
-    print(figures)  # noqa: T201  # for people, with -rP
+    print(figures)  # noqa: T201  # pytest -rP shows it
     assert await operator.is_ready()
     assert await operator.leads()
     assert after < before + GROWTH_MB
@@ -162,7 +162,7 @@ async def judged(shop: Shop) -> str:
     return (await shop.condition("MCPTool", "hostile", "Accepted"))[0]
 
 
-async def test_an_operator_that_starts_beside_an_object_it_cannot_read_becomes_ready(
+async def test_an_operator_that_starts_with_an_object_it_cannot_decode_becomes_ready(
     control_plane: Cluster, bystander: Shop, hostile: Shop
 ) -> None:
     await ATTACKS["nested too deeply for the decoder"](hostile)

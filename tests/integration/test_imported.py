@@ -1,4 +1,4 @@
-"""A real API server takes every object that an import writes.
+"""A real API server admits every object that an import writes.
 
 Documents named by `MCP_OPERATOR_OPENAPI_DOCUMENTS` are imported as well: `nox -s import -- FILES`.
 """
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("crds_installed")
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-async def test_every_object_is_admitted(client: Client, tmp_path: Path, name: str) -> None:
+async def test_every_imported_object_is_admitted(client: Client, tmp_path: Path, name: str) -> None:
     document = tmp_path / "api.json"
     document.write_bytes(document_bytes(name))
     options = ImportOptions(everything=True, output_schemas=True, server="imported")

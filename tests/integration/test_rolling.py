@@ -1,4 +1,4 @@
-"""Pods come and go under traffic, and no call is lost."""
+"""Pods are replaced and scaled under traffic without a failed call."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from support.waiting import eventually
 CLIENTS = 8
 SLOW_EVERY = 50
 SLOW_SECONDS = 3.0
-"""Every 50th call is one that is still under way when its pod is told to stop."""
+"""Every 50th call is slow, so that it is still in progress when its pod terminates."""
 
 
 @dataclass
 class Fleet:
-    """A server `red` of two pods that really run, with the tool `wait`."""
+    """A server `red` with two running pods and the tool `wait`."""
 
     shop: Shop
     kubelet: Kubelet
 
     async def rolled_out(self, replicas: int) -> bool:
-        """Tell whether there are so many pods, all of the present template, and no others."""
+        """Return whether there are exactly so many pods, all of the current template."""
         deployment = await self.shop.client.get(DEPLOYMENTS, self.shop.key("mcp-server-red"))
         status = deployment.get("status", {})
         pods = await self.shop.pods()
@@ -81,7 +81,7 @@ async def fleet(
         yield fleet
 
 
-async def test_a_rolling_restart_and_scaling_down_lose_no_call(fleet: Fleet) -> None:
+async def test_no_call_fails_during_a_rolling_restart_and_a_scale_down(fleet: Fleet) -> None:
     shop, numbers = fleet.shop, itertools.count()
 
     def arguments() -> Object:
@@ -94,7 +94,7 @@ async def test_a_rolling_restart_and_scaling_down_lose_no_call(fleet: Fleet) -> 
         shop.client, fleet.kubelet, "wait", clients=CLIENTS, arguments=arguments
     ) as met:
         await eventually(busy, expected=True)
-        # What `kubectl rollout restart` does.
+        # This is what `kubectl rollout restart` does.
         mark = {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}
         await shop.client.merge_patch(
             DEPLOYMENTS,
@@ -109,4 +109,4 @@ async def test_a_rolling_restart_and_scaling_down_lose_no_call(fleet: Fleet) -> 
         await eventually(lambda: fleet.rolled_out(1), expected=True)
 
     assert met.failed == []
-    assert restarted > 2, "no client has moved to a new pod"
+    assert restarted > 2, "no client reached a new pod"

@@ -1,4 +1,4 @@
-"""Two replicas: one works, the other waits with full caches, and never do both write."""
+"""Two replicas of the operator: one leads, and the other waits with synced caches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.waiting import eventually
 Start = Callable[..., OperatorProcess]
 
 LEASE_SECONDS = 20
-"""Of a lease that has to expire: short, but longer than a busy machine holds up a renewal."""
+"""The duration of a lease that a test lets expire: long enough to be renewed when busy."""
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ async def shop(client: Client, namespace: str, crds_installed: None) -> Shop:
 
 @pytest.fixture
 def start(control_plane: Cluster, namespace: str) -> Iterator[Start]:
-    """Start replicas; a lease that nobody has to wait for lasts so long that none loses it."""
+    """Start replicas; by default their lease lasts so long that a busy leader keeps it."""
     replicas: list[OperatorProcess] = []
 
     def replica(name: str, *, seconds: int = 600) -> OperatorProcess:
@@ -64,7 +64,7 @@ async def reconciled(replica: OperatorProcess) -> float:
 
 
 async def cached(replica: OperatorProcess) -> dict[str, float]:
-    """Return how many objects of each kind a replica knows."""
+    """Return how many objects of each kind a replica has cached."""
     return {s.labels["kind"]: s.value for s in await replica.samples("informer_objects")}
 
 
@@ -77,7 +77,7 @@ def moment(lease: Object, field: str) -> datetime:
     return datetime.fromisoformat(lease[field])
 
 
-async def test_a_standby_has_full_caches_writes_nothing_and_waits_for_a_killed_leaders_lease(
+async def test_a_standby_writes_nothing_until_the_lease_of_a_killed_leader_expires(
     shop: Shop, start: Start
 ) -> None:
     leader = start("one", seconds=LEASE_SECONDS)
@@ -101,7 +101,7 @@ async def test_a_standby_has_full_caches_writes_nothing_and_waits_for_a_killed_l
     assert waited >= timedelta(seconds=LEASE_SECONDS)
 
 
-async def test_a_leader_that_is_stopped_hands_over_without_waiting_for_the_lease(
+async def test_a_leader_that_is_stopped_releases_the_lease_at_once(
     shop: Shop, start: Start
 ) -> None:
     leader = start("one")

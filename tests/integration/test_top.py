@@ -1,7 +1,7 @@
-"""`mcp-operator top`, with real gateways and a real API server, as users of different rights.
+"""`mcp-operator top`, with gateways, a real API server and users with different permissions.
 
-The API server connects to no pod on loopback, where the pods of the miniature kubelet are. A proxy
-in front of it does this last step for the tests that need it; all else is the API server's.
+An API server does not connect to pods on loopback, where the pods of these tests are. A proxy in
+front of it serves the subresource `pods/proxy` instead; the API server handles everything else.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ PROXIED = re.compile(r"/namespaces/([^/]+)/pods/([^:]+):(\d+)/proxy(/.*)")
 
 @dataclass
 class Cell:
-    """A server `red` of two pods that really run, and who looks at it."""
+    """A server `red` with two running pods, and the client of a user who watches it."""
 
     shop: Shop
     client: Client
     kubeconfig: Path
 
     async def call(self, *names: str) -> None:
-        """Call tools by each of the pods."""
+        """Call tools at each of the pods."""
         for pod in await self.shop.pods():
             async with McpClient(f"http://{pod['status']['podIP']}:8080/mcp") as client:
                 for name in names:
@@ -63,7 +63,7 @@ class Cell:
 
 
 def connects_to_pods(client: Client) -> Action:
-    """Do what an API server does with the address of a pod that is not on loopback."""
+    """Return an action that forwards a request for `pods/proxy` to the pod."""
 
     async def act(exchange: Exchange) -> web.StreamResponse:
         found = PROXIED.search(exchange.seen.path)
@@ -136,7 +136,7 @@ async def test_calls_of_all_pods_are_counted_by_server_and_by_tool(cell: Cell) -
     assert not after.notes
 
 
-async def test_a_terminal_shows_it_again_and_again_until_ctrl_c(
+async def test_in_a_terminal_the_screen_is_refreshed_until_ctrl_c(
     cell: Cell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     master, slave = pty.openpty()
@@ -165,7 +165,7 @@ async def test_a_terminal_shows_it_again_and_again_until_ctrl_c(
     assert shown.startswith(OPEN.encode())
 
 
-async def test_without_a_terminal_it_is_shown_once(
+async def test_without_a_terminal_the_tables_are_printed_once(
     cell: Cell, capsys: pytest.CaptureFixture[str]
 ) -> None:
     await run_top(
@@ -176,7 +176,7 @@ async def test_without_a_terminal_it_is_shown_once(
     assert "\x1b" not in "".join(lines)
 
 
-async def test_who_may_not_read_everything_is_told_what_is_missing(
+async def test_a_user_with_few_permissions_sees_which_figures_are_missing(
     cell: Cell, control_plane: Cluster, tmp_path: Path
 ) -> None:
     missing = {
@@ -199,7 +199,7 @@ async def test_who_may_not_read_everything_is_told_what_is_missing(
 async def account(
     shop: Shop, control_plane: Cluster, directory: Path, resources: Sequence[str]
 ) -> Path:
-    """Return the kubeconfig of somebody who may list some resources of the namespace."""
+    """Return the kubeconfig of a user who can list some resources of the namespace."""
     name = "-".join(("lists", *resources))
     metadata = {"name": name, "namespace": shop.namespace}
     groups = ["", "mcp-operator.dev"]

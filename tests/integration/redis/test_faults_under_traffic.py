@@ -1,4 +1,4 @@
-"""A Redis that fails while two gateways use it for everything, and clients go on calling."""
+"""Redis fails while two gateways use it for everything and clients keep calling."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ KEYS: Final = "test:{mcp:demo/shop}:"
 
 @pytest.fixture(autouse=True)
 def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a task whose claim got no answer in time be claimed anew soon, not after a minute."""
+    """Shorten the lease, so that a task whose claim timed out can be claimed again soon."""
     monkeypatch.setattr(shared, "LEASE_SECONDS", 2.0)
 
 
 @dataclass
-class Around:
-    """What a fault is done to.
+class Target:
+    """What a fault acts on.
 
     Attributes:
         redis: The Redis, or the primary.
-        values: User and password, as the gateways are given them.
-        delay: Seconds that replies take on their way.
+        values: User and password, as the gateways read them.
+        delay: Seconds by which replies are delayed.
     """
 
     redis: RedisServer
@@ -48,41 +48,41 @@ class Around:
 
 
 @asynccontextmanager
-async def killed(around: Around) -> AsyncIterator[None]:
-    around.redis.kill()
+async def killed(target: Target) -> AsyncIterator[None]:
+    target.redis.kill()
     yield
-    await around.redis.start(*USER)
+    await target.redis.start(*USER)
 
 
 @asynccontextmanager
-async def stopped(around: Around) -> AsyncIterator[None]:
-    with around.redis.stopped():
+async def stopped(target: Target) -> AsyncIterator[None]:
+    with target.redis.stopped():
         yield
 
 
 @asynccontextmanager
-async def slowed(around: Around) -> AsyncIterator[None]:
-    around.delay = 0.5
+async def slowed(target: Target) -> AsyncIterator[None]:
+    target.delay = 0.5
     yield
-    around.delay = 0.0
+    target.delay = 0.0
 
 
 @asynccontextmanager
-async def read_only(around: Around) -> AsyncIterator[None]:
-    await around.redis.ask("REPLICAOF", "127.0.0.1", 1)  # nothing listens there
+async def read_only(target: Target) -> AsyncIterator[None]:
+    await target.redis.ask("REPLICAOF", "127.0.0.1", 1)  # no server listens there
     yield
-    await around.redis.ask("REPLICAOF", "NO", "ONE")
+    await target.redis.ask("REPLICAOF", "NO", "ONE")
 
 
 @asynccontextmanager
-async def refusing_the_password(around: Around) -> AsyncIterator[None]:
-    await around.redis.ask("ACL", "SETUSER", "shop", "resetpass", ">other")
-    await around.redis.ask("CLIENT", "KILL", "USER", "shop")
+async def refusing_the_password(target: Target) -> AsyncIterator[None]:
+    await target.redis.ask("ACL", "SETUSER", "shop", "resetpass", ">other")
+    await target.redis.ask("CLIENT", "KILL", "USER", "shop")
     yield
-    around.values.values["word"] = "other"
+    target.values.values["word"] = "other"
 
 
-Fault = Callable[[Around], AbstractAsyncContextManager[None]]
+Fault = Callable[[Target], AbstractAsyncContextManager[None]]
 
 
 @pytest.mark.parametrize(
@@ -95,19 +95,19 @@ Fault = Callable[[Around], AbstractAsyncContextManager[None]]
         (refusing_the_password, True),
     ],
 )
-async def test_no_call_fails_while_redis_is_away(
+async def test_no_call_fails_while_redis_is_unavailable(
     servers: ProcessGroup, fault: Fault, *, keeps_data: bool
 ) -> None:
     redis = RedisServer(servers)
     await redis.start(*USER)
-    around = Around(redis, Values(user="shop", word="right"))
+    target = Target(redis, Values(user="shop", word="right"))
     async with (
-        tcp_proxy(redis.port, delay=lambda: around.delay) as port,
-        replicas(settings(port), around.values) as (one, other),
+        tcp_proxy(redis.port, delay=lambda: target.delay) as port,
+        replicas(settings(port), target.values) as (one, other),
         traffic(one, other) as calls,
     ):
         before = await Before.made(one, other)
-        async with fault(around):
+        async with fault(target):
             await is_done_without(one, other, calls)
             before.work.ends.set()
         await is_used_again(one, other, calls)
@@ -169,12 +169,12 @@ def settings(port: int, **more: Any) -> Redis:
 
 @dataclass
 class Before:
-    """What clients have when Redis fails.
+    """What clients have before Redis fails.
 
     Attributes:
         ended: A session that was deleted at the first gateway.
-        task: A task whose work goes on.
-        work: The work.
+        task: A task that is in progress.
+        work: The work of the task.
     """
 
     ended: str
@@ -190,7 +190,7 @@ class Before:
         return cls(await ended_everywhere(one, other), task, work)
 
     async def is_known(self, one: Replica, other: Replica, *, keeps_data: bool) -> None:
-        """Expect what Redis holds again: all that was before, or nothing of it."""
+        """Expect that the gateways know the session and the task from before, or neither."""
 
         async def sessions() -> tuple[bool, bool]:
             return await one.knows(self.ended), await other.knows(self.ended)
@@ -202,7 +202,7 @@ class Before:
 
 
 async def is_done_without(one: Replica, other: Replica, calls: Traffic) -> None:
-    """Expect what docs/how-to/redis.md says of a Redis that is away, and that nobody asks it."""
+    """Expect what docs/how-to/redis.md says about an unavailable Redis, and no requests to it."""
     for each in (one, other):
         await eventually(each.is_up, expected=False)
     asked = one.dialer.asked, other.dialer.asked
@@ -221,7 +221,7 @@ async def is_done_without(one: Replica, other: Replica, calls: Traffic) -> None:
 
 
 async def has_no_tasks(at: Replica) -> None:
-    """Expect that work is waited for where that is allowed, and refused where it is not."""
+    """Expect that a call waits if the tool allows it, and is refused if the tool needs a task."""
     report, build, known = await asyncio.gather(
         at.ask(calling("report")), at.ask(calling("build")), status_of(at, "0" * 32)
     )
@@ -241,18 +241,18 @@ async def is_used_again(one: Replica, other: Replica, calls: Traffic) -> None:
     task = await begun_task(one)
     await eventually(lambda: status_of(other, task), "completed")
 
-    async def told_elsewhere() -> bool:
+    async def notified_elsewhere() -> bool:
         session = await one.initialize()
         await one.subscribe(session)
         return await other.tells(session)
 
-    await eventually(told_elsewhere, expected=True)
+    await eventually(notified_elsewhere, expected=True)
 
 
 async def ended_everywhere(one: Replica, other: Replica) -> str:
-    """Return a session that both gateways know to have been deleted at one.
+    """Return a session that was deleted at one gateway, and that both no longer know.
 
-    A machine that is busy may keep Redis from answering in time just then: there are more tries.
+    On a busy machine Redis can respond too late, so this tries again.
     """
     ended = ""
 
@@ -282,7 +282,7 @@ async def begun_task(at: Replica) -> str:
 
 
 async def status_of(at: Replica, task: str) -> str:
-    """Return the state of a task: `unknown` where there is none, a status where nobody can tell."""
+    """Return the status of a task, `unknown` if there is none, or the HTTP status of an error."""
     status, answer = await at.ask(taking_tasks("tasks/get", {"taskId": task}))
     if "result" in answer:
         return str(answer["result"]["status"])

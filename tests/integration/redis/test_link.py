@@ -1,4 +1,4 @@
-"""The link to Redis, against a real one that fails in every way."""
+"""The link to Redis, with a real Redis that fails in every way."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from support.tcp_proxy import tcp_proxy
 from support.waiting import eventually
 
 
-async def test_any_number_of_callers_get_their_own_replies(
-    redis: RedisServer, links: Links
-) -> None:
+async def test_concurrent_callers_get_their_own_replies(redis: RedisServer, links: Links) -> None:
     link = links.start(redis.port)
     found = await asyncio.gather(*(link.call("ECHO", str(number)) for number in range(500)))
     assert found == [str(number).encode() for number in range(500)]
 
 
-async def test_a_caller_that_goes_away_disturbs_no_other(redis: RedisServer, links: Links) -> None:
+async def test_a_cancelled_caller_does_not_affect_the_others(
+    redis: RedisServer, links: Links
+) -> None:
     link = links.start(redis.port)
     await link.call("PING")
     callers = [asyncio.create_task(link.call("ECHO", str(number))) for number in range(100)]
@@ -41,7 +41,7 @@ async def test_a_caller_that_goes_away_disturbs_no_other(redis: RedisServer, lin
     assert link.is_up
 
 
-async def test_a_script_that_redis_does_not_have_is_no_reason_to_leave_it(
+async def test_an_unknown_script_does_not_close_the_connection(
     redis: RedisServer, links: Links
 ) -> None:
     link = links.start(redis.port)
@@ -50,9 +50,7 @@ async def test_a_script_that_redis_does_not_have_is_no_reason_to_leave_it(
     assert await link.call("PING") == b"PONG"
 
 
-async def test_a_database_and_a_user_of_the_access_control_lists(
-    redis: RedisServer, links: Links
-) -> None:
+async def test_a_database_and_an_acl_user_are_used(redis: RedisServer, links: Links) -> None:
     allowed = ("~test:*", "+eval", "+select", "+set", "+time", "+zadd", "+zcard")
     more = ("+zremrangebyscore", "+pexpire")
     await redis.ask("ACL", "SETUSER", "shop", "on", ">right", *allowed, *more)
@@ -65,7 +63,7 @@ async def test_a_database_and_a_user_of_the_access_control_lists(
         await link.call("SET", "other", "1")
 
 
-async def test_a_wrong_password_is_told_without_it_and_a_new_one_is_used_without_a_restart(
+async def test_a_wrong_password_is_reported_without_its_value_and_a_new_one_is_used(
     redis: RedisServer, links: Links, caplog: pytest.LogCaptureFixture
 ) -> None:
     await redis.ask("CONFIG", "SET", "requirepass", "right-password")
@@ -81,7 +79,7 @@ async def test_a_wrong_password_is_told_without_it_and_a_new_one_is_used_without
     await until_up(link)
 
 
-async def test_a_password_that_changes_in_redis_is_read_again(
+async def test_a_password_that_changes_in_redis_is_read_again_from_the_secret(
     redis: RedisServer, links: Links
 ) -> None:
     await redis.ask("CONFIG", "SET", "requirepass", "old")
@@ -95,14 +93,14 @@ async def test_a_password_that_changes_in_redis_is_read_again(
     await until_up(link)
 
 
-async def test_a_password_may_be_any_bytes(redis: RedisServer, links: Links) -> None:
+async def test_a_password_can_be_any_bytes(redis: RedisServer, links: Links) -> None:
     await redis.ask("CONFIG", "SET", "requirepass", b"\xff\xfe")
     link = links.start(redis.port, Values(word="\udcff\udcfe"), password=secret("word"))
     await until_up(link)
 
 
 @pytest.mark.parametrize("answer", [b":one\r\n", b"+" + b"o" * 200_000])
-async def test_what_is_no_redis_is_asked_again_and_again(links: Links, answer: bytes) -> None:
+async def test_a_server_that_is_not_redis_is_retried(links: Links, answer: bytes) -> None:
     asked = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -123,12 +121,12 @@ async def test_what_is_no_redis_is_asked_again_and_again(links: Links, answer: b
         await until_away(link, "does not answer like Redis")
 
 
-async def test_a_missing_secret_is_named(redis: RedisServer, links: Links) -> None:
+async def test_a_missing_key_of_a_secret_is_reported(redis: RedisServer, links: Links) -> None:
     link = links.start(redis.port, password=secret("word"))
     await until_away(link, "Secret demo/redis has no key 'word'")
 
 
-async def test_a_redis_that_is_killed_is_left_at_once_and_found_again(
+async def test_a_killed_redis_is_noticed_at_once_and_reconnected_after_its_restart(
     redis: RedisServer, links: Links
 ) -> None:
     link = links.start(redis.port)
@@ -141,7 +139,7 @@ async def test_a_redis_that_is_killed_is_left_at_once_and_found_again(
     await until_up(link)
 
 
-async def test_a_redis_that_hangs_is_left_by_all_callers_and_is_asked_no_more(
+async def test_when_redis_stops_responding_all_calls_fail_and_no_more_are_sent(
     redis: RedisServer, links: Links
 ) -> None:
     link = links.start(redis.port, patient=False)
@@ -156,14 +154,18 @@ async def test_a_redis_that_hangs_is_left_by_all_callers_and_is_asked_no_more(
     await until_up(link)
 
 
-async def test_a_hang_is_noticed_also_while_nobody_calls(redis: RedisServer, links: Links) -> None:
+async def test_that_redis_stopped_responding_is_noticed_without_calls(
+    redis: RedisServer, links: Links
+) -> None:
     link = links.start(redis.port, patient=False)
     await until_up(link)
     with redis.stopped():
         await until_away(link, "did not answer in time", "connection in time")
 
 
-async def test_a_slow_redis_is_none(redis: RedisServer, links: Links) -> None:
+async def test_a_redis_that_responds_too_slowly_is_unavailable(
+    redis: RedisServer, links: Links
+) -> None:
     async with tcp_proxy(redis.port, delay=0.5) as port:
         link = links.start(port, patient=False)
         with pytest.raises(RedisAwayError):
@@ -171,7 +173,7 @@ async def test_a_slow_redis_is_none(redis: RedisServer, links: Links) -> None:
         await until_away(link, "did not answer in time")
 
 
-async def test_a_replica_is_no_redis_to_write_to(
+async def test_a_redis_that_becomes_a_read_only_replica_is_unavailable(
     redis: RedisServer, links: Links, servers: ProcessGroup
 ) -> None:
     primary = RedisServer(servers, "primary")
@@ -184,7 +186,7 @@ async def test_a_replica_is_no_redis_to_write_to(
     await until_up(link)
 
 
-async def test_a_full_redis_is_away(redis: RedisServer, links: Links) -> None:
+async def test_a_redis_without_free_memory_is_unavailable(redis: RedisServer, links: Links) -> None:
     link = links.start(redis.port)
     await until_up(link)
     await redis.ask("CONFIG", "SET", "maxmemory", "1")
@@ -193,7 +195,7 @@ async def test_a_full_redis_is_away(redis: RedisServer, links: Links) -> None:
     await until_up(link)
 
 
-async def test_gateways_know_how_many_they_are(redis: RedisServer, links: Links) -> None:
+async def test_gateways_of_one_server_count_each_other(redis: RedisServer, links: Links) -> None:
     first, second = links.start(redis.port), links.start(redis.port)
     other = links.start(redis.port, keys="test:{mcp:demo/other}:")
 
@@ -215,7 +217,7 @@ def tls(authority: Authority) -> ssl.SSLContext:
     return context
 
 
-async def test_tls_verifies_the_name_and_the_authority(
+async def test_tls_verifies_the_server_name_and_the_certificate_authority(
     redis: RedisServer, links: Links, authority: Authority, tls: ssl.SSLContext, tmp_path: Path
 ) -> None:
     (tmp_path / "other").mkdir()
@@ -236,12 +238,14 @@ async def test_tls_verifies_the_name_and_the_authority(
         await until_away(links.start(port, Values(ca="none"), **given), "not a PEM certificate")
 
 
-async def test_plain_text_is_no_tls(redis: RedisServer, links: Links) -> None:
+async def test_a_redis_without_tls_is_unavailable_to_a_link_with_tls(
+    redis: RedisServer, links: Links
+) -> None:
     link = links.start(redis.port, tls=True)
     await until_away(link, "connection in time", "TLS handshake failed")
 
 
-async def test_sentinels_lead_to_the_new_primary(
+async def test_the_link_follows_a_failover_of_the_sentinels(
     redis: RedisServer, links: Links, servers: ProcessGroup
 ) -> None:
     replica, sentinel = RedisServer(servers, "replica"), RedisServer(servers, "sentinel")
@@ -266,7 +270,7 @@ async def test_sentinels_lead_to_the_new_primary(
     assert int((await replica.ask("CONFIG", "GET", "port"))[1]) == replica.port
 
 
-async def test_a_primary_that_no_sentinel_knows_is_told(
+async def test_a_primary_that_no_sentinel_knows_is_reported(
     links: Links, redis: RedisServer, servers: ProcessGroup
 ) -> None:
     sentinel = RedisServer(servers, "sentinel")
@@ -274,7 +278,7 @@ async def test_a_primary_that_no_sentinel_knows_is_told(
     await until_away(links.start(sentinel.port, master_name="other"), "do not know the primary")
 
 
-async def test_no_connection_is_made_to_what_no_redis_can_be(
+async def test_loopback_and_link_local_addresses_are_refused(
     redis: RedisServer, links: Links
 ) -> None:
     for host in ("127.0.0.1", "169.254.169.254", "0.0.0.0"):  # noqa: S104 - to be refused
@@ -282,7 +286,7 @@ async def test_no_connection_is_made_to_what_no_redis_can_be(
         await until_away(link, "connections to its address are not allowed")
 
 
-async def test_settings_of_a_later_release_are_not_obeyed_by_halves(
+async def test_unknown_settings_of_a_later_release_make_redis_unavailable(
     redis: RedisServer, links: Links
 ) -> None:
     link = links.start(redis.port, clientCertificate={"name": "a"})

@@ -1,6 +1,6 @@
-"""The component `redis-ha`: what its script writes, real Redis and Sentinels start with.
+"""The component `redis-ha`: real Redis servers and Sentinels start with what its script writes.
 
-The Redis that the tests bring has no TLS, so that its lines are left out here.
+The Redis of the test dependencies has no TLS, so the TLS lines are left out here.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Node:
     redis: Child | None = None
 
     def configure(self, first_port: int) -> None:
-        """Run the script as the init container does; it finds no Sentinel to ask."""
+        """Run the script as the init container does, without a Sentinel that responds."""
         self.folder.mkdir()
         variables = PASSWORDS | {
             "PATH": "/usr/bin:/bin",
@@ -94,7 +94,7 @@ def nodes(servers: ProcessGroup) -> list[Node]:
     return found
 
 
-async def test_the_first_is_the_primary_and_another_follows_when_it_goes(
+async def test_the_first_pod_is_the_primary_and_a_replica_takes_over_when_it_is_killed(
     nodes: list[Node], links: Links
 ) -> None:
     async def watched() -> tuple[int, int]:
@@ -146,7 +146,9 @@ async def test_the_first_is_the_primary_and_another_follows_when_it_goes(
     assert await link.call("GET", link.key("a")) == b"1"
 
 
-async def test_gateways_administrate_nothing(nodes: list[Node]) -> None:
+async def test_the_user_of_the_gateways_has_no_administrative_permissions(
+    nodes: list[Node],
+) -> None:
     async def denied(*command: str, port: int = 0) -> str:
         try:
             await nodes[0].ask(*command, port=port)
@@ -166,14 +168,14 @@ async def test_gateways_administrate_nothing(nodes: list[Node]) -> None:
         assert "no permissions" in await denied(*command, port=nodes[0].sentinel_port)
 
 
-def test_files_with_passwords_are_for_their_owner_alone(servers: ProcessGroup) -> None:
+def test_only_their_owner_can_read_files_with_passwords(servers: ProcessGroup) -> None:
     node = Node(servers.directory / "mcp-redis-ha-0", 6379, 26379)
     node.configure(6379)
     for file in ("users.acl", "sentinel-users.acl", "redis.conf", "sentinel.conf"):
         assert (node.folder / file).stat().st_mode & 0o077 == 0
 
 
-def test_both_speak_tls_alone(servers: ProcessGroup) -> None:
+def test_redis_and_sentinel_listen_with_tls_only(servers: ProcessGroup) -> None:
     node = Node(servers.directory / "mcp-redis-ha-1", 6379, 26379)
     node.configure(6380)
     for file, port in (("redis.conf", 6379), ("sentinel.conf", 26379)):

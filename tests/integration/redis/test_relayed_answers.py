@@ -1,4 +1,4 @@
-"""Answers of clients that reach another replica than the one that asked."""
+"""Responses of clients that reach another replica than the one that sent the request."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ async def replicas(
 
 
 async def stored(redis: RedisServer) -> dict[bytes, bytes]:
-    """Return all that Redis holds of requests to clients."""
+    """Return the keys and values in Redis about requests to clients."""
     keys = await redis.ask("KEYS", "*ask:*")
     return {key: await redis.ask("GET", key) for key in keys}
 
 
-async def test_an_answer_may_reach_any_replica(redis: RedisServer, links: Links) -> None:
+async def test_a_client_can_respond_to_any_replica(redis: RedisServer, links: Links) -> None:
     (one, two), _ = await replicas(links, redis)
     client = await Asked.connect(one)
     client.call()
@@ -48,7 +48,7 @@ async def test_an_answer_may_reach_any_replica(redis: RedisServer, links: Links)
     assert one.endpoint.asking == two.endpoint.asking == 0
 
 
-async def test_the_answers_to_one_call_may_reach_several_replicas(
+async def test_the_responses_for_one_call_can_reach_several_replicas(
     redis: RedisServer, links: Links
 ) -> None:
     (one, two), _ = await replicas(links, redis, TWO)
@@ -65,7 +65,9 @@ async def test_the_answers_to_one_call_may_reach_several_replicas(
         assert said(await client.result()) == {"name": ADA, "poem": VERSE}
 
 
-async def test_a_refusal_may_reach_any_replica(redis: RedisServer, links: Links) -> None:
+async def test_an_error_of_the_client_can_reach_any_replica(
+    redis: RedisServer, links: Links
+) -> None:
     (one, two), _ = await replicas(links, redis)
     client = await Asked.connect(one)
     client.call()
@@ -79,7 +81,7 @@ async def test_a_refusal_may_reach_any_replica(redis: RedisServer, links: Links)
     assert result["content"][0]["text"].endswith("the client refused to answer: No.")
 
 
-async def test_another_session_cannot_answer_by_another_replica(
+async def test_another_session_cannot_respond_through_another_replica(
     redis: RedisServer, links: Links
 ) -> None:
     (one, two), _ = await replicas(links, redis)
@@ -91,18 +93,20 @@ async def test_another_session_cannot_answer_by_another_replica(
     await client.answer(request["id"], evil, session=eve.session, at=two)
     await client.answer("guessed", evil, at=two)
 
-    assert list((await stored(redis)).values()) == [b""]  # the mark alone
+    assert list((await stored(redis)).values()) == [b""]  # the placeholder, and no response
     await client.answer(request["id"], ADA, at=two)
     async with hang_guard():
         assert said(await client.result()) == {"name": ADA}
 
 
-async def test_redis_learns_nothing_of_sessions_and_answers(
+async def test_redis_holds_no_session_ids_and_responses_in_plain_text(
     redis: RedisServer, links: Links, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (one, two), _ = await replicas(links, redis, TWO)
     client = await Asked.connect(one)
-    monkeypatch.setattr(asking_module, "LOOK_SECONDS", 3600.0)  # it does not take the answer
+    monkeypatch.setattr(
+        asking_module, "LOOK_SECONDS", 3600.0
+    )  # so that it does not consume the response
     client.call()
     ids = [(await client.next())["id"], (await client.next())["id"]]
 
@@ -116,7 +120,7 @@ async def test_redis_learns_nothing_of_sessions_and_answers(
     await client.leave()
 
 
-async def test_what_others_write_into_redis_is_no_answer(redis: RedisServer, links: Links) -> None:
+async def test_a_forged_response_in_redis_is_discarded(redis: RedisServer, links: Links) -> None:
     (one, two), _ = await replicas(links, redis)
     client = await Asked.connect(one)
     client.call()
@@ -136,7 +140,7 @@ async def test_what_others_write_into_redis_is_no_answer(redis: RedisServer, lin
     assert two.endpoint.asking == 0
 
 
-async def test_an_answer_that_is_too_large_to_hand_on_ends_the_call(
+async def test_a_response_that_is_too_large_to_relay_ends_the_call_with_an_error(
     redis: RedisServer, links: Links, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay_module, "MAX_RELAYED", 1000)
@@ -152,7 +156,7 @@ async def test_an_answer_that_is_too_large_to_hand_on_ends_the_call(
     assert "its response has more than 1000 bytes" in result["content"][0]["text"]
 
 
-async def test_without_redis_an_answer_reaches_the_replica_that_asked(
+async def test_without_redis_a_response_can_reach_the_replica_that_sent_the_request(
     redis: RedisServer, links: Links
 ) -> None:
     (one, _), (link, _) = await replicas(links, redis)

@@ -1,4 +1,4 @@
-"""`mcp-operator serve` counts in the Redis that its files name."""
+"""`mcp-operator serve` counts rate limits in the Redis that its files configure."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def answer(_: web.BaseRequest) -> web.Response:
 
 
 async def call(url: str) -> tuple[int, str]:
-    """Call the tool; return the status, and when to come again."""
+    """Call the tool; return the status, and the header Retry-After."""
     request = modern("tools/call", {"name": "ask"})
     headers = {name: value for name, value in request.headers.items() if name != "host"}
     async with (
@@ -55,7 +55,7 @@ async def call(url: str) -> tuple[int, str]:
         return found.status, found.headers.get("Retry-After", "")
 
 
-async def test_what_one_process_has_taken_another_does_not_take_again(
+async def test_calls_count_towards_the_limit_of_a_restarted_process(
     redis: RedisServer, tmp_path: Path
 ) -> None:
     await redis.ask("CONFIG", "SET", "requirepass", "opensesame")
@@ -63,7 +63,7 @@ async def test_what_one_process_has_taken_another_does_not_take_again(
     await backend.start("127.0.0.1", 0)
     files = FILES.format(port=redis.port, prefix="one:")
     found: list[tuple[int, str]] = []
-    for calls in ([200, 200], [200, 429]):  # two lives of the command
+    for calls in ([200, 200], [200, 429]):  # the command runs twice
         chosen = settings(
             write(tmp_path, files),
             port=free_port(),

@@ -1,4 +1,4 @@
-"""Answers that the gateways of a server keep in a Redis together."""
+"""Results that the gateways of a server cache in a shared Redis."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GUIDE = resource("guide", uri="a:b", backend=backend("/"), cache=HOUR)
 
 @dataclass
 class Gateway:
-    """One gateway: an executor over a backend of its own, with a link to Redis."""
+    """One gateway: a caching executor with a backend of its own and a link to Redis."""
 
     link: Link
     backend: FakeExecutor = field(default_factory=FakeExecutor)
@@ -52,7 +52,9 @@ async def gateways(links: Links, redis: RedisServer, **fields: Any) -> tuple[Gat
     return Gateway(found[0], **fields), Gateway(found[1], **fields)
 
 
-async def test_what_one_gateway_asked_another_knows(redis: RedisServer, links: Links) -> None:
+async def test_a_result_that_one_gateway_cached_is_served_by_another(
+    redis: RedisServer, links: Links
+) -> None:
     first, second = await gateways(links, redis)
     number = exact.loads("[1.10, 1e400]", unfolded=True)
     first.backend.results["find"] = ToolResult(
@@ -70,7 +72,9 @@ async def test_what_one_gateway_asked_another_knows(redis: RedisServer, links: L
     assert len(second.backend.calls) == 2
 
 
-async def test_content_is_known_for_the_rest_of_its_time(redis: RedisServer, links: Links) -> None:
+async def test_cached_content_keeps_its_remaining_lifetime(
+    redis: RedisServer, links: Links
+) -> None:
     first, second = await gateways(links, redis)
     content = await first.executor.read_resource(GUIDE, "a:b", {}, Call())
     [key] = await redis.ask("KEYS", "*answer:*")
@@ -82,7 +86,9 @@ async def test_content_is_known_for_the_rest_of_its_time(redis: RedisServer, lin
     assert asked.fresh_seconds == pytest.approx(100, abs=60)
 
 
-async def test_keys_name_nobody_and_nothing(redis: RedisServer, links: Links) -> None:
+async def test_keys_in_redis_contain_no_clients_and_no_arguments(
+    redis: RedisServer, links: Links
+) -> None:
     first, _ = await gateways(links, redis)
     await first.find("ann", word="opensesame")
 
@@ -93,7 +99,7 @@ async def test_keys_name_nobody_and_nothing(redis: RedisServer, links: Links) ->
     assert 0 < await redis.ask("TTL", key) <= 3600
 
 
-async def test_errors_and_large_answers_are_not_kept(redis: RedisServer, links: Links) -> None:
+async def test_errors_and_large_results_are_not_cached(redis: RedisServer, links: Links) -> None:
     first, _ = await gateways(links, redis)
     first.backend.results["find"] = text_result("no", is_error=True)
     await first.find()
@@ -103,7 +109,7 @@ async def test_errors_and_large_answers_are_not_kept(redis: RedisServer, links: 
     assert await redis.ask("KEYS", "*answer:*") == []
 
 
-async def test_what_another_release_wrote_is_no_answer(redis: RedisServer, links: Links) -> None:
+async def test_values_in_an_unknown_format_are_ignored(redis: RedisServer, links: Links) -> None:
     first, second = await gateways(links, redis)
     await first.find()
     [key] = await redis.ask("KEYS", "*answer:*")
@@ -114,7 +120,9 @@ async def test_what_another_release_wrote_is_no_answer(redis: RedisServer, links
         assert len(fresh.backend.calls) == 1
 
 
-async def test_a_redis_that_is_away_has_none(redis: RedisServer, links: Links) -> None:
+async def test_while_redis_is_unavailable_each_gateway_caches_for_itself(
+    redis: RedisServer, links: Links
+) -> None:
     first, second = await gateways(links, redis)
     await first.find()
     redis.kill()
@@ -126,7 +134,7 @@ async def test_a_redis_that_is_away_has_none(redis: RedisServer, links: Links) -
     assert len(second.backend.calls) == 1
 
 
-async def test_without_being_asked_nothing_is_kept_in_redis(
+async def test_nothing_is_cached_in_redis_unless_configured(
     redis: RedisServer, links: Links
 ) -> None:
     first, second = await gateways(links, redis, in_redis=False)

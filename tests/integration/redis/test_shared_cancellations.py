@@ -1,4 +1,4 @@
-"""Cancellations of calls in sessions that reach another replica than the one that runs the call."""
+"""Cancellations that reach another replica than the one that runs the call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT = RootKey(b"k" * 32)
 
 
 class Replica:
-    """One of the gateways of a server, whose tool does not answer until it may."""
+    """One of the gateways of a server, whose tool responds only once its gate is open."""
 
     def __init__(self, link: RedisLink) -> None:
         self.link = link
@@ -27,7 +27,7 @@ class Replica:
         self.server.executor.gate.clear()
 
     async def call(self, session: str, request_id: int | str) -> asyncio.Future[HttpResponse]:
-        """Call the tool, and return when it has begun."""
+        """Call the tool, and return when the call has started."""
         request = legacy("tools/call", {"name": "slow"}, request_id, mcp_session_id=session)
         answer = asyncio.ensure_future(self.server.respond(request))
         await self.server.executor.started.wait()
@@ -52,7 +52,7 @@ def problem(answer: HttpResponse) -> str:
     return message
 
 
-async def test_a_call_is_cancelled_by_way_of_another_replica(
+async def test_a_call_is_cancelled_through_another_replica(
     redis: RedisServer, links: Links
 ) -> None:
     one, two = await replicas(links, redis)
@@ -66,7 +66,9 @@ async def test_a_call_is_cancelled_by_way_of_another_replica(
     assert one.server.executor.cancelled == ["slow"]
 
 
-async def test_nothing_else_is_cancelled(redis: RedisServer, links: Links) -> None:
+async def test_calls_with_another_id_or_session_are_not_cancelled(
+    redis: RedisServer, links: Links
+) -> None:
     one, two = await replicas(links, redis)
     session, other = await one.server.initialize(), await one.server.initialize()
     text = await one.call(session, "7")
@@ -83,7 +85,9 @@ async def test_nothing_else_is_cancelled(redis: RedisServer, links: Links) -> No
         assert "result" in json.loads((await foreign).body)
 
 
-async def test_what_is_no_id_is_dropped(redis: RedisServer, links: Links) -> None:
+async def test_a_cancellation_without_a_valid_id_is_ignored(
+    redis: RedisServer, links: Links
+) -> None:
     _, two = await replicas(links, redis)
     session = await two.server.initialize()
 
@@ -94,7 +98,7 @@ async def test_what_is_no_id_is_dropped(redis: RedisServer, links: Links) -> Non
     assert await redis.ask("KEYS", "*cancelled*") == []
 
 
-async def test_a_log_of_cancellations_is_bounded_and_goes_by_itself(
+async def test_the_log_of_cancellations_is_bounded_and_expires(
     redis: RedisServer, links: Links
 ) -> None:
     _, two = await replicas(links, redis)
@@ -107,7 +111,7 @@ async def test_a_log_of_cancellations_is_bounded_and_goes_by_itself(
     assert 0 < await redis.ask("TTL", key) <= running.LOG_SECONDS
 
 
-async def test_while_redis_is_away_a_call_is_cancelled_where_it_runs(
+async def test_while_redis_is_unavailable_a_call_is_cancelled_at_its_own_replica(
     redis: RedisServer, links: Links
 ) -> None:
     one, two = await replicas(links, redis)

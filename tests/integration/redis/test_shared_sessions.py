@@ -1,4 +1,4 @@
-"""Sessions of older clients over three replicas that share a Redis."""
+"""Sessions of clients of older revisions, with three replicas that share a Redis."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ def edit(server: Server, text: str) -> None:
     server.current.swap(table(tool("add"), resource("readme", uri=README, text=text)))
 
 
-async def told(stream: HttpStream) -> JsonObject:
+async def notification(stream: HttpStream) -> JsonObject:
     async with hang_guard():
         return message_of(await anext(stream.frames))
 
 
-async def follows(stream: HttpStream) -> bool:
-    """Tell whether a stream is subscribed to the resource."""
+async def is_subscribed(stream: HttpStream) -> bool:
+    """Return whether a stream is subscribed to the resource."""
     return README in stream.frames._wants.uris  # type: ignore[attr-defined]
 
 
-async def test_a_session_that_one_replica_ends_is_unknown_to_all(
+async def test_a_session_that_is_deleted_at_one_replica_is_unknown_to_all(
     redis: RedisServer, links: Links
 ) -> None:
     servers, _ = await replicas(links, redis)
@@ -65,7 +65,9 @@ async def test_a_session_that_one_replica_ends_is_unknown_to_all(
     assert [await ping(server, other) for server in servers] == [200, 200, 200]
 
 
-async def test_while_redis_is_away_sessions_go_on(redis: RedisServer, links: Links) -> None:
+async def test_while_redis_is_unavailable_sessions_still_work(
+    redis: RedisServer, links: Links
+) -> None:
     servers, found = await replicas(links, redis)
     session = await servers[0].initialize()
     redis.kill()
@@ -77,7 +79,7 @@ async def test_while_redis_is_away_sessions_go_on(redis: RedisServer, links: Lin
     assert [await ping(server, session) for server in servers] == [404, 200, 200]
 
 
-async def test_a_stream_tells_of_what_was_subscribed_to_at_another_replica(
+async def test_a_stream_notifies_of_a_subscription_at_another_replica(
     redis: RedisServer, links: Links
 ) -> None:
     servers, _ = await replicas(links, redis)
@@ -87,13 +89,13 @@ async def test_a_stream_tells_of_what_was_subscribed_to_at_another_replica(
     stream = await servers[1].stream(of_session("GET", session))
     edit(servers[1], "New.")
 
-    message = await told(stream)
+    message = await notification(stream)
     assert message["method"] == "notifications/resources/updated"
     assert message["params"] == {"uri": README}
     await stream.frames.aclose()
 
 
-async def test_a_stream_that_is_open_learns_of_later_subscriptions_and_of_their_end(
+async def test_an_open_stream_follows_later_subscriptions_and_unsubscriptions(
     redis: RedisServer, links: Links, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(legacy_module, "FOLLOW_SECONDS", 0.01)
@@ -102,14 +104,14 @@ async def test_a_stream_that_is_open_learns_of_later_subscriptions_and_of_their_
     stream = await servers[1].stream(of_session("GET", session))
 
     await subscribe(servers[2], session)
-    await eventually(lambda: follows(stream), expected=True)
+    await eventually(lambda: is_subscribed(stream), expected=True)
     await subscribe(servers[0], session, "resources/unsubscribe")
-    await eventually(lambda: follows(stream), expected=False)
+    await eventually(lambda: is_subscribed(stream), expected=False)
     await stream.frames.aclose()
     await asyncio.gather(*(server.endpoint.close() for server in servers))
 
 
-async def test_what_is_subscribed_to_while_redis_is_away_outlives_its_return(
+async def test_a_subscription_while_redis_is_unavailable_is_shared_once_it_is_available(
     redis: RedisServer, links: Links, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(legacy_module, "FOLLOW_SECONDS", 0.01)
@@ -125,19 +127,19 @@ async def test_what_is_subscribed_to_while_redis_is_away_outlives_its_return(
     for link in found:
         await until_up(link)
 
-    async def known_to_another() -> bool:
+    async def is_subscribed_at_another() -> bool:
         elsewhere = await servers[1].stream(of_session("GET", session))
-        knows = await follows(elsewhere)
+        knows = await is_subscribed(elsewhere)
         await elsewhere.frames.aclose()
         return knows
 
-    await eventually(known_to_another, expected=True)
-    assert await follows(stream)
+    await eventually(is_subscribed_at_another, expected=True)
+    assert await is_subscribed(stream)
     await stream.frames.aclose()
     await asyncio.gather(*(server.endpoint.close() for server in servers))
 
 
-async def test_every_replica_tells_its_own_clients_that_lists_changed(
+async def test_every_replica_notifies_its_own_clients_of_changed_lists(
     redis: RedisServer, links: Links
 ) -> None:
     servers, _ = await replicas(links, redis)
@@ -151,5 +153,5 @@ async def test_every_replica_tells_its_own_clients_that_lists_changed(
         server.current.swap(table(tool("sub")))
 
     for stream in streams:
-        assert (await told(stream))["method"] == "notifications/tools/list_changed"
+        assert (await notification(stream))["method"] == "notifications/tools/list_changed"
         await stream.frames.aclose()

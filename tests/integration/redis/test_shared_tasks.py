@@ -24,8 +24,8 @@ from support.task_values import BEGAN, a_task
 from support.waiting import eventually
 
 
-class At:
-    """A clock that stands still."""
+class FixedClock:
+    """A clock that always returns the same time."""
 
     def __init__(self, seconds: float = BEGAN) -> None:
         self.seconds = seconds
@@ -35,16 +35,14 @@ class At:
 
 
 async def stores(links: Links, redis: RedisServer, count: int = 2) -> list[RedisStore]:
-    """Return what several gateways keep tasks in."""
+    """Return the task stores of several gateways."""
     found = [links.start(redis.port) for _ in range(count)]
     for link in found:
         await until_up(link)
-    return [RedisStore(Shared(link), At()) for link in found]
+    return [RedisStore(Shared(link), FixedClock()) for link in found]
 
 
-async def test_every_gateway_finds_a_task_as_soon_as_it_is_added(
-    redis: RedisServer, links: Links
-) -> None:
+async def test_every_gateway_finds_an_added_task(redis: RedisServer, links: Links) -> None:
     one, other = await stores(links, redis)
     task = a_task()
     await one.add(task, 60)
@@ -76,7 +74,7 @@ async def test_a_task_is_not_claimed_before_it_is_due(redis: RedisServer, links:
     assert 0 < found.wait <= 3600
 
 
-async def test_another_gateway_takes_over_what_one_has_claimed_and_left(
+async def test_another_gateway_claims_a_task_whose_claim_has_expired(
     redis: RedisServer, links: Links, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = await stores(links, redis)
@@ -98,11 +96,13 @@ async def test_another_gateway_takes_over_what_one_has_claimed_and_left(
         return bool(revisions)
 
     await eventually(taken_over, expected=True)
-    assert await one.save(task.completed(BEGAN), 2, 0, b"{}") is None, "the one that was too late"
+    assert await one.save(task.completed(BEGAN), 2, 0, b"{}") is None, (
+        "the expired claim cannot save"
+    )
     assert await other.save(task.completed(BEGAN), revisions[-1], 0, b"{}") is not None
 
 
-async def test_of_two_changes_to_one_version_the_first_is_saved(
+async def test_of_two_changes_of_one_revision_only_the_first_is_saved(
     redis: RedisServer, links: Links
 ) -> None:
     one, other = await stores(links, redis)
@@ -114,7 +114,7 @@ async def test_of_two_changes_to_one_version_the_first_is_saved(
     assert sorted(saved, key=str) == [2, None]
 
 
-async def test_a_result_is_found_by_every_gateway_and_is_never_due(
+async def test_every_gateway_finds_the_result_of_a_task_that_is_no_longer_due(
     redis: RedisServer, links: Links
 ) -> None:
     one, other = await stores(links, redis)
@@ -128,7 +128,7 @@ async def test_a_result_is_found_by_every_gateway_and_is_never_due(
     assert await other.changed({task.id: 2}) == frozenset()
 
 
-async def test_a_client_has_half_of_the_places_over_all_gateways(
+async def test_one_client_can_use_half_of_the_running_tasks_of_all_gateways(
     redis: RedisServer, links: Links
 ) -> None:
     one, other = await stores(links, redis)
@@ -141,7 +141,7 @@ async def test_a_client_has_half_of_the_places_over_all_gateways(
     await other.add(a_task(), 60)
 
 
-async def test_what_is_too_large_is_refused_and_changes_nothing(
+async def test_a_task_or_result_that_is_too_large_is_refused_and_changes_nothing(
     redis: RedisServer, links: Links, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = await stores(links, redis)
@@ -156,12 +156,12 @@ async def test_what_is_too_large_is_refused_and_changes_nothing(
     await other.add(a_task(client="c2"), 60)
 
 
-async def test_nothing_is_left_of_tasks_that_have_expired(
+async def test_expired_tasks_leave_nothing_behind_in_redis(
     redis: RedisServer, links: Links, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     link = links.start(redis.port)
     await until_up(link)
-    late = RedisStore(Shared(link), At(a_task().expires - 0.05))  # their last 50 ms
+    late = RedisStore(Shared(link), FixedClock(a_task().expires - 0.05))  # they expire in 50 ms
     for number in range(10):
         task = a_task()
         await late.add(task, 60)
@@ -170,7 +170,7 @@ async def test_nothing_is_left_of_tasks_that_have_expired(
 
     async def left() -> dict[str, int]:
         probe = a_task(client="c2")
-        await late.add(probe, 60)  # whoever adds one forgets what has expired
+        await late.add(probe, 60)  # adding a task removes the expired ones
         held = await redis.ask("HGETALL", link.key("tasks:held"))
         names = held[::2] if isinstance(held, list) else list(held)
         return {"tasks of c1": sum(b":c1" in each for each in names)}
@@ -178,10 +178,12 @@ async def test_nothing_is_left_of_tasks_that_have_expired(
     await eventually(left, {"tasks of c1": 0})
 
 
-async def test_a_redis_that_is_away_is_told_of(redis: RedisServer, links: Links) -> None:
+async def test_every_operation_raises_while_redis_is_unavailable(
+    redis: RedisServer, links: Links
+) -> None:
     link = links.start(redis.port)
     await until_up(link)
-    store, task = RedisStore(Shared(link), At()), a_task()
+    store, task = RedisStore(Shared(link), FixedClock()), a_task()
     await store.add(task, 60)
     redis.kill()
     await until_away(link, "Connection refused")
@@ -197,7 +199,7 @@ async def test_a_redis_that_is_away_is_told_of(redis: RedisServer, links: Links)
 
 
 class Counting:  # a `Link`
-    """Counts the results, and large tasks, that are moved at a time."""
+    """Counts how many results and large tasks are transferred at the same time."""
 
     def __init__(self, link: RedisLink) -> None:
         self.peers, self.is_up, self.key = link.peers, True, link.key
@@ -216,11 +218,13 @@ class Counting:  # a `Link`
         return reply
 
 
-async def test_large_results_are_moved_one_at_a_time(redis: RedisServer, links: Links) -> None:
+async def test_large_results_are_transferred_one_at_a_time(
+    redis: RedisServer, links: Links
+) -> None:
     link = links.start(redis.port)
     await until_up(link)
     counting = Counting(link)
-    store, task, result = RedisStore(Shared(counting), At()), a_task(), b"x" * MAX_RESULT
+    store, task, result = RedisStore(Shared(counting), FixedClock()), a_task(), b"x" * MAX_RESULT
     await store.add(task, 60)
     done = task.completed(BEGAN)
     await store.save(done, 1, 0, result)
@@ -229,11 +233,11 @@ async def test_large_results_are_moved_one_at_a_time(redis: RedisServer, links: 
     assert counting.most == 1
 
 
-async def test_large_tasks_are_moved_one_at_a_time(redis: RedisServer, links: Links) -> None:
+async def test_large_tasks_are_transferred_one_at_a_time(redis: RedisServer, links: Links) -> None:
     link = links.start(redis.port)
     await until_up(link)
     counting = Counting(link)
-    store = RedisStore(Shared(counting), At())
+    store = RedisStore(Shared(counting), FixedClock())
     large = [a_task(arguments={"text": "x" * 2 * LARGE}) for _ in range(8)]
     tasks = {each.id: each for each in (*large, a_task())}
     for each in tasks.values():
@@ -250,7 +254,7 @@ async def test_large_tasks_are_moved_one_at_a_time(redis: RedisServer, links: Li
     assert counting.most == 1
 
 
-async def test_a_redis_that_was_wiped_has_no_tasks_and_takes_new_ones(
+async def test_after_a_flush_of_redis_tasks_are_unknown_and_new_ones_are_accepted(
     redis: RedisServer, links: Links
 ) -> None:
     store, _ = await stores(links, redis)

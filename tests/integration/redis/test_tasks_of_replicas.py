@@ -64,7 +64,7 @@ def status_at(server: Server, task_id: str) -> Callable[[], Awaitable[str]]:
 
 
 def kill(server: Server) -> None:
-    """End what a gateway does for tasks, as if its pod had been killed."""
+    """Stop the task runner of a gateway, as if its pod had been killed."""
     runner = server.endpoint._core.tasks.runner
     for step, _ in runner._steps.values():
         step.cancel()
@@ -72,7 +72,7 @@ def kill(server: Server) -> None:
     runner._loop.cancel()
 
 
-async def test_a_task_is_looked_after_by_either_and_found_by_both(
+async def test_a_task_that_either_gateway_polls_is_found_by_both(
     redis: RedisServer, links: Links
 ) -> None:
     async with replicas(links, redis.port, report()) as (one, other):
@@ -83,12 +83,12 @@ async def test_a_task_is_looked_after_by_either_and_found_by_both(
         assert (await look(one, task_id))["result"] == (await look(other, task_id))["result"]
 
 
-async def test_another_gateway_goes_on_with_the_tasks_of_one_that_was_killed(
+async def test_another_gateway_continues_the_tasks_of_a_killed_one(
     redis: RedisServer, links: Links, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shared, "LEASE_SECONDS", 0.2)
     async with replicas(links, redis.port, report()) as (one, other):
-        other.endpoint.close_streams()  # claims nothing for now
+        other.endpoint.close_streams()  # so that it claims no task
         one.executor.results["report"], one.executor.looks = SOON, [None]
         task_id = await begin(one)
 
@@ -104,7 +104,7 @@ async def test_another_gateway_goes_on_with_the_tasks_of_one_that_was_killed(
         await third.endpoint.close()
 
 
-async def test_cancelling_by_way_of_one_ends_the_call_of_the_other(
+async def test_cancelling_a_task_at_one_gateway_cancels_the_call_at_the_other(
     redis: RedisServer, links: Links
 ) -> None:
     async with replicas(links, redis.port, report("Always")) as (one, other):
@@ -126,7 +126,9 @@ async def test_cancelling_by_way_of_one_ends_the_call_of_the_other(
         assert await status_at(one, task_id)() == "cancelled"
 
 
-async def test_a_result_waits_for_a_redis_that_hangs(redis: RedisServer, links: Links) -> None:
+async def test_a_result_is_saved_once_redis_responds_again(
+    redis: RedisServer, links: Links
+) -> None:
     async with replicas(links, redis.port, report("Always"), patient=False) as (one, other):
         for server in (one, other):
             server.executor.gate.clear()
@@ -157,7 +159,7 @@ async def test_a_result_waits_for_a_redis_that_hangs(redis: RedisServer, links: 
     ("mode", "failure_mode", "served"),
     [("Auto", "Open", True), ("Auto", "Closed", False), ("Always", "Open", False)],
 )
-async def test_without_redis_calls_are_waited_for_or_refused(
+async def test_without_redis_a_call_waits_or_is_refused_according_to_the_modes(
     redis: RedisServer,
     links: Links,
     mode: str,

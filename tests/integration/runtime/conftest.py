@@ -1,4 +1,4 @@
-"""What the tests of the runtime share: a second process's view of the same server."""
+"""Fixtures that the tests of the runtime share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.controlplane import Cluster
 
 @pytest.fixture
 async def other_client(control_plane: Cluster) -> AsyncIterator[Client]:
-    """A client with another field manager, whose writes no informer of `client` is told of."""
+    """A client with another field manager, whose writes informers see only through the watch."""
     connected = await Client.connect(
         kubeconfig=control_plane.kubeconfig,
         field_manager="somebody-else",

@@ -1,4 +1,4 @@
-"""The runtime and core alone make a controller; the same example is in the documentation."""
+"""A controller on `runtime` and `core` alone, which is also the documentation's example."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def read(client: Client, key: Key) -> Object | None:
     return data
 
 
-async def test_a_controller_of_forty_lines_follows_creation_change_drift_and_deletion(
+async def test_a_controller_of_forty_lines_handles_creation_change_drift_and_deletion(
     control_plane: Cluster, client: Client, namespace: str
 ) -> None:
     metadata = {"namespace": namespace, "name": "greeting", "labels": {"copy": "true"}}
@@ -52,7 +52,7 @@ async def test_a_controller_of_forty_lines_follows_creation_change_drift_and_del
         await asyncio.wait({running})
 
 
-def test_the_example_of_the_documentation_is_the_one_that_is_tested() -> None:
+def test_the_documentation_shows_the_tested_example() -> None:
     source = inspect.getsource(copier)
     assert f"```python\n{source}```" in PAGE.read_text(encoding="utf-8")
     code = [
@@ -61,7 +61,7 @@ def test_the_example_of_the_documentation_is_the_one_that_is_tested() -> None:
     assert len(code) <= 45
 
 
-def test_the_example_needs_nothing_but_the_runtime_and_core() -> None:
+def test_the_example_and_the_runtime_import_only_runtime_and_core() -> None:
     tree = ast.parse(inspect.getsource(copier))
     modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     ours = {module for module in modules if module.startswith("mcp_operator")}

@@ -1,4 +1,4 @@
-"""Caches against a real API server: what they hold is what it has."""
+"""Informer caches against a real API server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from support.waiting import HANG_SECONDS, hang_guard
 WIDGETS = Resource("tests.example.com", "v1", "absents", "Absent")
 
 
-def a_map(namespace: str, name: str, labels: dict[str, str] | None = None) -> Object:
+def config_map(namespace: str, name: str, labels: dict[str, str] | None = None) -> Object:
     metadata = {"namespace": namespace, "name": name, "labels": labels or {}}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"x": "1"}}
 
@@ -37,7 +37,7 @@ async def synced(informers: InformerSet) -> AsyncIterator[None]:
 
 
 async def until(informer: Informer, condition: Callable[[], bool]) -> None:
-    """Wait for a condition that an event of an informer makes true."""
+    """Wait until a condition holds, which is checked at each event of an informer."""
     changed = asyncio.Event()
     informer.add_handler(lambda _: changed.set())
     async with hang_guard():
@@ -46,11 +46,11 @@ async def until(informer: Informer, condition: Callable[[], bool]) -> None:
             await changed.wait()
 
 
-async def test_a_list_within_a_watch_and_one_by_pages_fill_equal_caches(
+async def test_a_streamed_list_and_a_paged_list_fill_equal_caches(
     client: Client, namespace: str
 ) -> None:
     for number in range(7):
-        await client.create(CONFIG_MAPS, a_map(namespace, f"m{number}"))
+        await client.create(CONFIG_MAPS, config_map(namespace, f"m{number}"))
     informers = InformerSet(client)
     streamed = informers.informer(CONFIG_MAPS, namespace=namespace)
     paged = informers.informer(CONFIG_MAPS, namespace=namespace, optional=True)
@@ -61,16 +61,16 @@ async def test_a_list_within_a_watch_and_one_by_pages_fill_equal_caches(
         assert len(streamed.store) >= 7
 
 
-async def test_pages_of_two_hold_what_one_list_holds(client: Client, namespace: str) -> None:
+async def test_pages_contain_the_same_objects_as_one_list(client: Client, namespace: str) -> None:
     for number in range(5):
-        await client.create(CONFIG_MAPS, a_map(namespace, f"m{number}"))
+        await client.create(CONFIG_MAPS, config_map(namespace, f"m{number}"))
     whole = [page async for page in client.list_pages(CONFIG_MAPS, namespace=namespace)]
     pages = [page async for page in client.list_pages(CONFIG_MAPS, namespace=namespace, limit=2)]
     assert len(pages) > 1
     assert [obj for page in pages for obj in page.items] == whole[0].items
 
 
-async def test_a_cache_follows_the_changes_of_others(
+async def test_a_cache_follows_changes_of_other_clients(
     client: Client, other_client: Client, namespace: str
 ) -> None:
     informers = InformerSet(client)
@@ -80,8 +80,8 @@ async def test_a_cache_follows_the_changes_of_others(
     web = {"app": "web"}
     key = Key(namespace, "a")
     async with synced(informers):
-        await other_client.create(CONFIG_MAPS, a_map(namespace, "unseen"))
-        await other_client.create(CONFIG_MAPS, a_map(namespace, "a", web))
+        await other_client.create(CONFIG_MAPS, config_map(namespace, "unseen"))
+        await other_client.create(CONFIG_MAPS, config_map(namespace, "a", web))
         await until(informer, lambda: informer.store.get(key) is not None)
         await other_client.merge_patch(CONFIG_MAPS, key, {"data": {"x": "2"}})
         await until(informer, lambda: (informer.store.get(key) or {})["data"]["x"] == "2")
@@ -90,7 +90,7 @@ async def test_a_cache_follows_the_changes_of_others(
     assert heard == ["Created", "Updated", "Deleted"]
 
 
-async def test_a_client_reads_its_own_writes_and_hears_of_them_once(
+async def test_a_client_reads_its_own_writes_and_gets_one_event_for_each(
     client: Client, namespace: str
 ) -> None:
     informers = InformerSet(client)
@@ -100,11 +100,11 @@ async def test_a_client_reads_its_own_writes_and_hears_of_them_once(
         heard: list[Event] = []
 
         def hear(event: Event) -> None:
-            if key_of(event.object) == key:  # the namespace has a ConfigMap of Kubernetes' own
+            if key_of(event.object) == key:  # Kubernetes also creates a ConfigMap in the namespace
                 heard.append(event)
 
         informer.add_handler(hear)
-        await client.create(CONFIG_MAPS, a_map(namespace, "a"))
+        await client.create(CONFIG_MAPS, config_map(namespace, "a"))
         assert informer.store.get(key) is not None
         for value in "234":
             written = await client.merge_patch(CONFIG_MAPS, key, {"data": {"x": value}})
@@ -114,8 +114,8 @@ async def test_a_client_reads_its_own_writes_and_hears_of_them_once(
     assert [event.type for event in heard] == ["Created", *["Updated"] * 3, "Deleted"]
 
 
-async def test_metadata_can_be_cached_alone(client: Client, namespace: str) -> None:
-    await client.create(CONFIG_MAPS, a_map(namespace, "a", {"app": "web"}))
+async def test_an_informer_can_cache_only_metadata(client: Client, namespace: str) -> None:
+    await client.create(CONFIG_MAPS, config_map(namespace, "a", {"app": "web"}))
     informers = InformerSet(client)
     informer = informers.informer(CONFIG_MAPS, namespace=namespace, metadata_only=True)
     async with synced(informers):
@@ -123,14 +123,14 @@ async def test_metadata_can_be_cached_alone(client: Client, namespace: str) -> N
         assert obj is not None
         assert obj.keys() == {"apiVersion", "kind", "metadata"}
         assert obj["kind"] == "ConfigMap"
-        written = await client.create(CONFIG_MAPS, a_map(namespace, "b"))
+        written = await client.create(CONFIG_MAPS, config_map(namespace, "b"))
         mine = informer.store.get(Key(namespace, "b"))
         assert mine is not None
         assert mine["metadata"] == written["metadata"]
         assert "data" not in mine
 
 
-async def test_a_kind_that_is_not_installed_is_empty_if_it_is_optional(client: Client) -> None:
+async def test_the_cache_of_an_optional_kind_that_is_not_installed_is_empty(client: Client) -> None:
     informers = InformerSet(client)
     informer = informers.informer(WIDGETS, optional=True)
     async with synced(informers):
@@ -138,10 +138,10 @@ async def test_a_kind_that_is_not_installed_is_empty_if_it_is_optional(client: C
         assert not informer.served
 
 
-async def test_a_delete_of_another_incarnation_is_a_conflict(
+async def test_a_delete_with_another_uid_or_resource_version_is_a_conflict(
     client: Client, namespace: str
 ) -> None:
-    await client.create(CONFIG_MAPS, a_map(namespace, "a"))
+    await client.create(CONFIG_MAPS, config_map(namespace, "a"))
     key = Key(namespace, "a")
     with pytest.raises(ApiError) as caught:
         await client.delete(CONFIG_MAPS, key, uid=str(uuid.uuid4()))

@@ -1,6 +1,6 @@
-"""Kubeconfigs, as kubernetes_asyncio reads them.
+"""How kubeconfigs are loaded.
 
-Not among the unit tests, because the library blocks while it reads files.
+These are not unit tests, because kubernetes_asyncio blocks while it reads files.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def kubeconfig(directory: Path, *, cluster: str = "", user: str = "token: secret
     return path
 
 
-async def test_the_proxy_is_that_of_the_environment(
+async def test_the_proxy_is_read_from_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("https_proxy", "proxy:3128")
@@ -45,7 +45,7 @@ async def test_the_proxy_is_that_of_the_environment(
     assert (await load_kubeconfig(kubeconfig(tmp_path), "")).proxy is None
 
 
-async def test_a_kubeconfigs_proxy_goes_before_that_of_the_environment(
+async def test_the_proxy_of_a_kubeconfig_overrides_that_of_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("https_proxy", "http://proxy:3128")
@@ -59,7 +59,7 @@ async def test_a_proxy_that_does_not_speak_http_is_refused(tmp_path: Path) -> No
         await load_kubeconfig(path, "")
 
 
-async def test_what_a_kubeconfig_says_of_the_server_is_kept(tmp_path: Path) -> None:
+async def test_the_tls_settings_and_the_token_of_a_kubeconfig_are_used(tmp_path: Path) -> None:
     ca = Authority(tmp_path, "ca").certificate
     cluster = f'tls-server-name: api.test, certificate-authority: "{ca}"'
     configuration = await load_kubeconfig(kubeconfig(tmp_path, cluster=cluster), "a")
@@ -73,7 +73,7 @@ async def test_what_a_kubeconfig_says_of_the_server_is_kept(tmp_path: Path) -> N
     "text",
     ["", "clusters: 5", "{", "[]", "5", "current-context: none", "users: [1]\ncontexts: [a]"],
 )
-async def test_a_kubeconfig_that_cannot_be_used_is_named(tmp_path: Path, text: str) -> None:
+async def test_an_invalid_kubeconfig_is_an_error_that_names_it(tmp_path: Path, text: str) -> None:
     path = tmp_path / "kubeconfig"
     path.write_text(text)
     with pytest.raises(SettingsError, match=r"cannot use the kubeconfig .*: .*another file"):
@@ -85,7 +85,7 @@ async def test_a_context_that_does_not_exist_is_refused(tmp_path: Path) -> None:
         await load_kubeconfig(kubeconfig(tmp_path), "other")
 
 
-async def test_a_plugin_is_run_for_the_token_and_again_when_the_token_is_refused(
+async def test_an_exec_plugin_runs_for_the_token_and_again_when_the_token_is_refreshed(
     metrics: RuntimeMetrics, tmp_path: Path
 ) -> None:
     calls = tmp_path / "calls"

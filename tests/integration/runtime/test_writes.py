@@ -1,4 +1,4 @@
-"""Applying, status, events and the lease against a real API server."""
+"""Server-side apply, status writes, Events and the Lease against a real API server."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def deployment(namespace: str) -> Object:
     }
 
 
-async def test_a_child_is_created_left_alone_and_updated(
+async def test_a_child_is_created_then_unchanged_then_updated(
     client: Client, namespace: str, owner: Object, applier: Applier
 ) -> None:
     key = Key(namespace, "child")
@@ -93,7 +93,7 @@ async def test_a_child_is_created_left_alone_and_updated(
     assert (await client.get(CONFIG_MAPS, key))["data"] == {"x": "2"}
 
 
-async def test_a_field_no_longer_desired_is_removed_and_those_of_others_are_kept(
+async def test_a_field_that_is_no_longer_desired_is_removed_and_fields_of_others_are_kept(
     client: Client, other_client: Client, namespace: str, owner: Object, applier: Applier
 ) -> None:
     key = Key(namespace, "child")
@@ -107,7 +107,7 @@ async def test_a_field_no_longer_desired_is_removed_and_those_of_others_are_kept
     assert (await client.get(CONFIG_MAPS, key))["data"] == {"x": "1", "theirs": "3"}
 
 
-async def test_a_hand_edit_is_put_back_and_then_nothing_is_written(
+async def test_a_manual_edit_is_reverted_and_then_nothing_is_written(
     client: Client, other_client: Client, namespace: str, owner: Object, applier: Applier
 ) -> None:
     key = Key(namespace, "child")
@@ -124,7 +124,7 @@ async def test_a_hand_edit_is_put_back_and_then_nothing_is_written(
     assert drifts == 1
 
 
-async def test_a_default_within_a_list_of_ours_is_no_drift(
+async def test_a_default_in_an_applied_list_is_not_drift(
     client: Client, namespace: str, owner: Object, applier: Applier
 ) -> None:
     metadata = {"namespace": namespace, "name": "child"}
@@ -142,7 +142,7 @@ async def test_a_default_within_a_list_of_ours_is_no_drift(
     assert client.metrics.registry.get_sample_value("drift_corrected_total", labels) is None
 
 
-async def test_replicas_and_annotations_of_others_are_not_fought_over(
+async def test_replicas_and_annotations_of_others_are_not_drift(
     client: Client, other_client: Client, namespace: str, owner: Object, applier: Applier
 ) -> None:
     key = Key(namespace, "child")
@@ -152,7 +152,7 @@ async def test_replicas_and_annotations_of_others_are_not_fought_over(
     assert await applier.apply(owner, deployment(namespace), DEPLOYMENTS, live) == "unchanged"
 
 
-async def test_an_object_of_somebody_else_is_left_exactly_as_it_was(
+async def test_applying_over_a_foreign_object_raises_and_leaves_it_unchanged(
     client: Client, other_client: Client, namespace: str, owner: Object, applier: Applier
 ) -> None:
     theirs = await other_client.create(CONFIG_MAPS, child(namespace, x="theirs"))
@@ -162,7 +162,7 @@ async def test_an_object_of_somebody_else_is_left_exactly_as_it_was(
     assert await client.get(CONFIG_MAPS, Key(namespace, "child")) == theirs
 
 
-async def test_an_object_recreated_behind_the_caches_back_is_not_taken_over(
+async def test_an_object_that_was_recreated_since_it_was_cached_is_not_changed(
     client: Client, other_client: Client, namespace: str, owner: Object, applier: Applier
 ) -> None:
     key = Key(namespace, "child")
@@ -181,7 +181,7 @@ async def test_an_object_recreated_behind_the_caches_back_is_not_taken_over(
 
 
 @pytest.mark.usefixtures("crds_installed")
-async def test_a_status_that_is_the_same_costs_nothing_and_a_dropped_field_goes(
+async def test_an_unchanged_status_is_not_written_and_a_dropped_field_is_removed(
     client: Client, namespace: str
 ) -> None:
     metadata = {"namespace": namespace, "name": "shop"}
@@ -199,7 +199,7 @@ async def test_a_status_that_is_the_same_costs_nothing_and_a_dropped_field_goes(
     assert not await writer.write(MCPSERVERS, live, {"observedGeneration": 2})
 
 
-async def test_events_about_one_thing_become_one_event_with_a_count(
+async def test_repeated_events_become_one_event_with_a_count(
     client: Client, namespace: str, owner: Object
 ) -> None:
     recorder = EventRecorder(
@@ -224,8 +224,8 @@ async def test_events_about_one_thing_become_one_event_with_a_count(
     assert event["note"] == "It was tested."
 
 
-class Watch:
-    """Work that notes when it was under way."""
+class RecordedWork:
+    """Work that records when it started and ended."""
 
     def __init__(self) -> None:
         self.started = asyncio.Event()
@@ -238,11 +238,11 @@ class Watch:
         try:
             await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(0.2)  # it is slow to stop, and the lease is kept until it has
+            await asyncio.sleep(0.2)  # the lease is kept until the work has stopped
             self.span = (began, now())
 
 
-async def test_two_replicas_lead_one_after_the_other(
+async def test_a_second_replica_leads_only_after_the_first_has_stopped_its_work(
     client: Client, other_client: Client, namespace: str
 ) -> None:
     def elector(through: Client, identity: str) -> LeaderElector:
@@ -259,7 +259,7 @@ async def test_two_replicas_lead_one_after_the_other(
             exit_process=no_exit,
         )
 
-    first, second = Watch(), Watch()
+    first, second = RecordedWork(), RecordedWork()
     one, two = elector(client, "one"), elector(other_client, "two")
     leading = asyncio.create_task(one.run(first.work))
     await first.started.wait()
@@ -276,7 +276,7 @@ async def test_two_replicas_lead_one_after_the_other(
     assert not two.is_leader
     leading.cancel()
     await asyncio.wait({leading})
-    await second.started.wait()  # at once, though the lease would last for minutes
+    await second.started.wait()  # at once, although the lease lasts for minutes
     standing_by.cancel()
     await asyncio.wait({standing_by})
     assert first.span[1] <= second.span[0]
