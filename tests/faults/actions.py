@@ -1,7 +1,7 @@
-"""What a fault proxy may do to a request: each function makes one kind of action.
+"""What a fault proxy can do to a request: each function returns one kind of action.
 
-An action gets the exchange, one request on its way, and answers it in place of the proxy. Edits
-change the lines of a watch, one event each.
+An action gets the exchange, which is one request in progress, and responds instead of the proxy.
+Edits change the lines of a watch, one event each.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from aiohttp import web
 
 Lines = AsyncIterator[bytes]
 Edit = Callable[[Lines], Lines]
-"""Makes other lines of the lines of a watch; each keeps its line end."""
+"""Changes the lines of a watch. Each line includes its line end."""
 
 
 @dataclass
 class Seen:
-    """One request that came."""
+    """One received request."""
 
     method: str
     path: str
@@ -35,28 +35,28 @@ class Seen:
 
     @property
     def selection(self) -> tuple[str, ...]:
-        """What is asked for; a watch that is opened again asks for the same."""
+        """The path and the selectors; a watch that is reopened has the same."""
         return self.path, self.query.get("labelSelector", ""), self.query.get("fieldSelector", "")
 
 
 class Exchange(Protocol):
-    """One request that came to the proxy, and the means to answer it."""
+    """One request to the proxy, and the methods to respond to it."""
 
     request: web.BaseRequest
     seen: Seen
 
     async def forward(self, **query: str) -> aiohttp.ClientResponse:
-        """Send the request on, with some parameters of its query replaced."""
+        """Forward the request, with some query parameters replaced."""
         ...
 
     async def give(self, answer: aiohttp.ClientResponse) -> web.StreamResponse:
-        """Give the server's answer back as it is, a watch for as long as it lasts."""
+        """Return the server's response unchanged; stream a watch until it ends."""
         ...
 
     async def stream(
         self, answer: aiohttp.ClientResponse, chunks: AsyncIterator[bytes]
     ) -> web.StreamResponse:
-        """Give the head of the server's answer back with another body."""
+        """Return the status and headers of the server's response with another body."""
         ...
 
     def abort(self) -> None:
@@ -68,7 +68,7 @@ Action = Callable[[Exchange], Awaitable[web.StreamResponse]]
 
 
 def answer(status: int, body: Any = "", *, headers: Mapping[str, str] | None = None) -> Action:
-    """Answer without asking the server, with JSON, text or bytes."""
+    """Respond with JSON, text or bytes, without a request to the server."""
     raw = body if isinstance(body, (bytes, str)) else json.dumps(body)
     data = raw.encode() if isinstance(raw, str) else raw
 
@@ -81,7 +81,7 @@ def answer(status: int, body: Any = "", *, headers: Mapping[str, str] | None = N
 def failure(
     status: int, reason: str = "", *, headers: Mapping[str, str] | None = None, **details: Any
 ) -> Action:
-    """Answer with a `metav1.Status` of the proxy's own."""
+    """Respond with a `metav1.Status` of the proxy."""
     body = {
         "kind": "Status",
         "apiVersion": "v1",
@@ -95,23 +95,23 @@ def failure(
 
 
 def error_line(status: int, reason: str, message: str) -> Action:
-    """Answer a watch with an ERROR event, as the server does for versions that it does not have."""
+    """Respond to a watch with an ERROR event, as the server does for an expired version."""
     return answer(200, error_event(status, reason, message))
 
 
 def error_event(status: int, reason: str, message: str) -> bytes:
-    """Return the line of a watch that tells of an error."""
+    """Return the line of a watch that reports an error."""
     event = {"type": "ERROR", "object": _status(status, reason, message, {})}
     return json.dumps(event).encode() + b"\n"
 
 
 async def pass_on(exchange: Exchange) -> web.StreamResponse:
-    """Do nothing to it: an action itself, for rules that spare some requests."""
+    """Forward the request unchanged. This is itself an action, for rules that skip requests."""
     return await exchange.give(await exchange.forward())
 
 
 def drop() -> Action:
-    """Break the connection before the server has seen anything."""
+    """Break the connection before the server receives the request."""
 
     async def act(exchange: Exchange) -> web.StreamResponse:
         exchange.abort()
@@ -121,7 +121,7 @@ def drop() -> Action:
 
 
 def drop_answer() -> Action:
-    """Let the server act, and break the connection before its answer: the outcome is unknown."""
+    """Break the connection after the server has responded: the client cannot know the outcome."""
 
     async def act(exchange: Exchange) -> web.StreamResponse:
         await (await exchange.forward()).read()
@@ -132,7 +132,7 @@ def drop_answer() -> Action:
 
 
 def hang() -> Action:
-    """Never answer, as a black hole in the network does."""
+    """Never respond, as if the network dropped every packet."""
 
     async def act(exchange: Exchange) -> web.StreamResponse:
         await asyncio.Event().wait()
@@ -142,7 +142,7 @@ def hang() -> Action:
 
 
 def delay(seconds: float) -> Action:
-    """Wait before sending the request on."""
+    """Wait before forwarding the request."""
 
     async def act(exchange: Exchange) -> web.StreamResponse:
         await asyncio.sleep(seconds)
@@ -152,7 +152,7 @@ def delay(seconds: float) -> Action:
 
 
 def ask_for(**query: str) -> Action:
-    """Ask for something else, such as a version that the server does not have."""
+    """Replace query parameters, for example with a version that the server does not have."""
 
     async def act(exchange: Exchange) -> web.StreamResponse:
         return await exchange.give(await exchange.forward(**query))
@@ -161,7 +161,7 @@ def ask_for(**query: str) -> Action:
 
 
 def cut(after: int) -> Action:
-    """Break the connection after so many bytes of the body."""
+    """Break the connection after some bytes of the body."""
 
     async def act(exchange: Exchange) -> web.StreamResponse:
         upstream = await exchange.forward()
@@ -175,7 +175,7 @@ def cut(after: int) -> Action:
                     break
 
         response = await exchange.stream(upstream, part())
-        await asyncio.sleep(0.05)  # what was written has to leave before the connection breaks
+        await asyncio.sleep(0.05)  # the written bytes have to be sent before the connection breaks
         exchange.abort()
         return response
 
@@ -183,11 +183,11 @@ def cut(after: int) -> Action:
 
 
 def edit(change: Edit) -> Action:
-    """Give a watch's lines back changed."""
+    """Change the lines of a watch."""
 
     async def act(exchange: Exchange) -> web.StreamResponse:
         upstream = await exchange.forward()
-        if not upstream.ok:  # such as for a kind that there is not
+        if not upstream.ok:  # for example, the kind does not exist
             return await exchange.give(upstream)
         return await exchange.stream(upstream, change(_lines_of(upstream)))
 
@@ -195,9 +195,9 @@ def edit(change: Edit) -> Action:
 
 
 class Recording:
-    """Keeps the answer to one request, to give it again when it is old.
+    """Records the response to one request, to replay it when it is out of date.
 
-    Of a watch, what came until the end of its list is kept; given again, it stays open and silent.
+    Of a watch, it records the initial list. The replayed watch stays open and sends nothing more.
     """
 
     def __init__(self) -> None:
@@ -205,7 +205,7 @@ class Recording:
         self.done = asyncio.Event()
 
     def record(self) -> Action:
-        """Give the server's answer, and keep it."""
+        """Return the server's response, and record it."""
 
         async def act(exchange: Exchange) -> web.StreamResponse:
             upstream = await exchange.forward()
@@ -214,7 +214,7 @@ class Recording:
         return act
 
     def replay(self) -> Action:
-        """Give the answer that was kept."""
+        """Return the recorded response."""
 
         async def act(exchange: Exchange) -> web.StreamResponse:
             upstream = await exchange.forward()

@@ -1,4 +1,4 @@
-"""What the tests with faults share: the proxy, a client through it, and a client beside it."""
+"""Shared fixtures: the fault proxy, a client that uses it, and a client that bypasses it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from faults.observed_informer import ObservedInformer, a_map, observed_informer, watch_opened
+from faults.observed_informer import ObservedInformer, config_map, observed_informer, watch_opened
 from faults.proxy import FaultProxy, fault_proxy
 from faults.scenario import run_undisturbed
 from faults.stability import stable
@@ -28,21 +28,21 @@ from support.waiting import eventually
 
 @pytest.fixture(scope="session")
 def active_cluster(control_plane: Cluster, crds_installed: None) -> Cluster:
-    """A cluster with our CRDs, and with the controllers that roll out Deployments."""
+    """A cluster with the CRDs, and with the controllers that roll out Deployments."""
     if not control_plane.has_controllers:
-        pytest.skip("without kube-controller-manager no Deployment rolls out, and garbage stays")
+        pytest.skip("without kube-controller-manager no Deployment rolls out, and none is deleted")
     return control_plane
 
 
 @pytest.fixture(scope="session")
-def golden(active_cluster: Cluster) -> dict[str, object]:
-    """What there is in the end if nothing goes wrong."""
+def expected_end_state(active_cluster: Cluster) -> dict[str, object]:
+    """The end state of the scenario without faults."""
     return asyncio.run(run_undisturbed(active_cluster))
 
 
 @pytest.fixture
 def own_control_plane() -> Iterator[ControlPlane]:
-    """A control plane that a test may break."""
+    """A control plane that the test can break."""
     try:
         binaries = find_binaries(print)
     except UnavailableError as error:
@@ -51,7 +51,7 @@ def own_control_plane() -> Iterator[ControlPlane]:
         if not running.has_controllers:
             pytest.skip("without kube-controller-manager no Deployment rolls out")
         yield running
-        running.kill_api_server()  # politely it takes seconds
+        running.kill_api_server()  # stopping it gracefully takes seconds
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ async def proxy(control_plane: Cluster, tmp_path: Path) -> AsyncIterator[FaultPr
 
 @pytest.fixture
 async def subject(proxy: FaultProxy) -> AsyncIterator[Client]:
-    """The client under test, which goes through the proxy; `client` goes around it."""
+    """The client under test, which uses the proxy; `client` bypasses it."""
     connected = await Client.connect(
         kubeconfig=proxy.kubeconfig,
         field_manager="subject",
@@ -85,13 +85,13 @@ async def subject(proxy: FaultProxy) -> AsyncIterator[Client]:
 
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait a tenth as long before a failed watch is opened again."""
+    """Divide the backoff of failed watches by ten."""
     monkeypatch.setattr(Backoff, "FIRST", Backoff.FIRST / 10)
 
 
 @pytest.fixture
 async def shop(client: Client, namespace: str, active_cluster: Cluster) -> Shop:
-    """A namespace with one Service, `orders`, port 80; its user goes around the proxy."""
+    """A namespace with one Service, `orders`, port 80; its user bypasses the proxy."""
     shop = Shop(client, namespace)
     await shop.service()
     return shop
@@ -119,10 +119,10 @@ async def observed(
 ) -> AsyncIterator[ObservedInformer]:
     """A cache with the ConfigMaps `a` and `b`; the requests so far are forgotten."""
     for name in "ab":
-        await client.create(CONFIG_MAPS, a_map(namespace, name))
+        await client.create(CONFIG_MAPS, config_map(namespace, name))
     async with observed_informer(subject, namespace) as observed:
         await observed.holds(a="1", b="1")
-        if control_plane.has_controllers:  # which make one in every namespace, sooner or later
+        if control_plane.has_controllers:  # they create a ConfigMap in every namespace
             await eventually(observed.has_root_certificate, expected=True)
         await eventually(lambda: watch_opened(proxy), expected=True)
         proxy.forget()

@@ -14,19 +14,19 @@ from support.forked_operator import ForkedOperator
 from support.waiting import eventually
 
 WRITE = "^(POST|PATCH|PUT|DELETE) .*/namespaces/[^/]+/(?!events|leases)"
-"""Events are left out: nothing depends on them, and how many there are differs between runs."""
+"""Writes, except of Events, whose number differs between runs."""
 
 
 class Moment(StrEnum):
-    """When, seen from a request, the process is killed."""
+    """When the process is killed, relative to a request."""
 
     BEFORE_SEND = "before it is sent"
-    IN_FLIGHT = "while it is on its way"
-    AFTER_COMMIT = "before its answer is read"
+    IN_FLIGHT = "while it is in flight"
+    AFTER_COMMIT = "before its response is read"
 
 
 class Crash:
-    """SIGKILL at the n-th write; without a number it never comes, and writes are counted."""
+    """SIGKILL at the n-th write; with 0 there is no crash, and the writes are counted."""
 
     def __init__(self, at: int = 0, moment: Moment = Moment.BEFORE_SEND) -> None:
         self.at = at
@@ -35,10 +35,10 @@ class Crash:
         self.happened = asyncio.Event()
 
     async def run(self, proxy: FaultProxy, namespace: str, user: asyncio.Task[None]) -> None:
-        """Run an operator until it crashes, or else until its user is done.
+        """Run an operator until it crashes, or until its user is done if it does not.
 
-        Whatever it had sent by then has reached the API server, and been acted on, when this
-        returns. In a cluster the lease sees to that: a successor begins seconds later.
+        When this returns, the API server has processed everything that the operator sent. In a
+        cluster, the lease guarantees that: a successor starts seconds later.
         """
         rule = proxy.on(WRITE, self._strike, times=math.inf)
         self._victim = ForkedOperator(proxy.kubeconfig, namespace)
@@ -46,13 +46,13 @@ class Crash:
         await asyncio.wait({user, crashing}, return_when=asyncio.FIRST_COMPLETED)
         crashing.cancel()
         self._victim.kill()
-        await self._victim.gone()
-        await eventually(proxy.deserted, expected=True)
+        await self._victim.ended()
+        await eventually(proxy.is_idle, expected=True)
         rule.end()
 
-    def said(self) -> str:
-        """Return what the operator had logged, warnings and worse."""
-        return self._victim.said()
+    def log(self) -> str:
+        """Return the warnings and errors that the operator logged."""
+        return self._victim.log()
 
     async def _strike(self, exchange: Exchange) -> web.StreamResponse:
         self.writes += 1

@@ -1,4 +1,4 @@
-"""What a namespace holds in the end, and the difference between two such states."""
+"""The end state of a namespace, and the difference between two such states."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _VARYING = {
 
 
 async def end_state(client: Client, namespace: str) -> dict[str, Any]:
-    """Return all objects of a namespace, without what differs between two runs."""
+    """Return all objects of a namespace, without values that differ between runs."""
     found: dict[str, Any] = {}
     for resource in (*OURS, *(child for child in CHILDREN if child != HTTPROUTES)):
         async for page in client.list_pages(resource, namespace=namespace):
@@ -55,7 +55,7 @@ def _constant(obj: Object, resource: Resource, namespace: str) -> Any:
 
 
 def _filled(value: Any) -> Any:
-    """Leave out what is empty: whether the API server does so depends on the previous state."""
+    """Leave out empty values: whether the API server keeps them depends on the previous state."""
     if isinstance(value, dict):
         pairs = ((name, _filled(each)) for name, each in value.items())
         return {name: each for name, each in pairs if each not in (None, "", [], {})}

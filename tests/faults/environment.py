@@ -23,7 +23,7 @@ from support.shop import Shop
 from support.waiting import HANG_SECONDS, eventually
 
 LOOKS = 20
-"""How often a wrong state must be observed, with nothing left to do, before it is final."""
+"""How often a wrong state must be observed, while the operator is idle, before it is final."""
 
 READY = {
     "phase": "Running",
@@ -61,16 +61,16 @@ class Environment:
 
     @property
     def operator(self) -> Operator:
-        """The operator, where there is one."""
+        """The operator; there must be one."""
         assert self._current is not None
         return self._current[0]
 
     async def open(self) -> None:
-        """Make the namespace."""
+        """Create the namespace."""
         await self.shop.client.create(NAMESPACES, {"metadata": {"name": self.shop.namespace}})
 
     async def close(self) -> None:
-        """Stop what runs, and delete the namespace."""
+        """Kill the operator if it runs, and delete the namespace."""
         if self.running:
             await self.kill()
         await self._outage.aclose()
@@ -90,7 +90,7 @@ class Environment:
         await self._lifetime.aclose()
 
     async def stop(self) -> None:
-        """Stop the operator, which may finish what it does."""
+        """Stop the operator, which finishes what is in progress."""
         await self.operator.stop()
         self._current = None
         await self._lifetime.aclose()
@@ -113,12 +113,12 @@ class Environment:
         self.watches_cut = True
 
     async def restore_watches(self) -> None:
-        """Let the watches come back; the versions that they resume at have expired."""
+        """Let the watches reconnect; the versions from which they resume have expired."""
         await self._outage.aclose()
         self.watches_cut = False
 
     async def catch_up(self) -> None:
-        """Give the caches some time to have what the API server has; `settle` waits for longer."""
+        """Give the caches some time to catch up with the API server; `settle` waits longer."""
         with suppress(AssertionError):
             await eventually(lambda: self.operator.lagging(self.shop.client), [], seconds=10)
 
@@ -127,7 +127,7 @@ class Environment:
         await self.operator.resync()
 
     async def run_pods(self) -> bool:
-        """Act as the kubelet: make every pod run and be ready. Return whether all did already."""
+        """Mark every pod as running and ready, as a kubelet does; return whether all were."""
         idle = [pod for pod in await self.shop.pods() if pod["status"]["phase"] != "Running"]
         for pod in idle:
             await self._run_pod(pod)
@@ -139,14 +139,14 @@ class Environment:
                 PODS, key_of(pod), {"status": READY}, subresource="status"
             )
         except ApiError as error:
-            if not error.is_not_found:  # it went with its server
+            if not error.is_not_found:  # it was deleted with its server
                 raise
 
     async def settle(self, expected: Mapping[str, object]) -> None:
-        """Wait until there is nothing left to do, and check that the state is the expected one.
+        """Wait until the operator is idle, and check that the state is the expected one.
 
         Raises:
-            AssertionError: It is not, and stays so; or the operator never settles.
+            AssertionError: The state stays different, or the operator never settles.
         """
         if self.watches_cut:
             await self.restore_watches()
@@ -165,7 +165,7 @@ class Environment:
                 return
             looks = looks + 1 if at_rest and wrong == seen else 0
             seen = wrong
-            assert looks < LOOKS, "in the end " + "\n".join(wrong)
+            assert looks < LOOKS, "at the end " + "\n".join(wrong)
             late = asyncio.get_running_loop().time() > give_up
             assert not late, f"after {HANG_SECONDS} s " + "\n".join([*left, *wrong])
             await asyncio.sleep(0.02)
@@ -176,17 +176,17 @@ class Environment:
         await self.operator.resync()
         await self.operator.idle()
         self.check()
-        assert not self.operator.writes, f"written at rest: {self.operator.writes}"
+        assert not self.operator.writes, f"written without a change: {self.operator.writes}"
 
 
 def unavailable(operator: Operator) -> Iterator[str]:
-    """Name the Deployments that do not report their pod as available yet."""
+    """Yield a message for each Deployment that does not report its pod as available."""
     for deployment in stored(operator, DEPLOYMENTS):
         if deployment.get("status", {}).get("availableReplicas") != 1:
             yield f"Deployment {key_of(deployment).name} is not available"
 
 
 async def all_confirm(pod: Pod, digest: str) -> Answer:
-    """Stand for gateways that serve every catalog at once."""
+    """Respond as gateways that serve every catalog at once."""
     del pod
     return Answer(digest)

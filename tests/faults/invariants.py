@@ -1,4 +1,4 @@
-"""What holds at every moment of an operator's life, watched from inside its process."""
+"""Invariants of a running operator, checked from inside its process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.operators import Operator
 
 
 class Exclusive:
-    """Passes keys on to a reconciler, and fails if one key is with two workers at a time."""
+    """Wraps a reconciler, and records keys that two workers reconcile at the same time."""
 
     def __init__(self, reconciler: Reconciler) -> None:
         self._reconciler = reconciler
@@ -27,16 +27,16 @@ class Exclusive:
             self._busy.discard(request)
 
 
-class Told:
-    """Collects what an informer tells; at any time that is what its store holds."""
+class Notified:
+    """Collects the events of an informer, which must always add up to the content of its store."""
 
     def __init__(self, informer: Informer) -> None:
         self.informer = informer
         self.known: dict[Key, str] = {}
         self.broken: list[str] = []
-        informer.add_handler(self._hear)
+        informer.add_handler(self._record)
 
-    def _hear(self, event: Event) -> None:
+    def _record(self, event: Event) -> None:
         key, uid = key_of(event.object), event.object["metadata"]["uid"]
         if event.type == "Deleted":
             if self.known.pop(key, "") != uid:
@@ -50,7 +50,7 @@ class Told:
 
 
 class Watchdog:
-    """Watches over one operator from its start to its end."""
+    """Checks the invariants of one operator."""
 
     def __init__(self, operator: Operator) -> None:
         self._exclusives = []
@@ -58,13 +58,15 @@ class Watchdog:
             exclusive = Exclusive(controller._reconciler)
             controller._reconciler = exclusive
             self._exclusives.append(exclusive)
-        self._told = [Told(informer) for informer in operator.informers]
+        self._notified = [Notified(informer) for informer in operator.informers]
 
     def check(self) -> None:
-        """Raise if a key was with two workers, or an informer told anything but the truth."""
+        """Raise if two workers had the same key, or if events do not match the store."""
         for exclusive in self._exclusives:
-            assert not exclusive.broken, f"with two workers: {exclusive.broken}"
-        for told in self._told:
-            assert not told.broken, f"{told.informer.resource}: {told.broken}"
-            held = told.informer.store.keys()
-            assert told.known.keys() == held, f"told {sorted(told.known)}, but holds {sorted(held)}"
+            assert not exclusive.broken, f"reconciled by two workers: {exclusive.broken}"
+        for notified in self._notified:
+            assert not notified.broken, f"{notified.informer.resource}: {notified.broken}"
+            held = notified.informer.store.keys()
+            assert notified.known.keys() == held, (
+                f"notified of {sorted(notified.known)}, but holds {sorted(held)}"
+            )

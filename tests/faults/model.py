@@ -1,7 +1,7 @@
-"""What users have declared in one namespace, and what must come of it: the oracle of the walks.
+"""A model of what users declared in one namespace and of the state that must result.
 
-It follows docs/reference/api.md and docs/reference/conditions.md, not the code, and knows nothing
-of clusters: it is told what the user does, and says what must be observed in the end.
+It follows docs/reference/api.md and docs/reference/conditions.md, not the code, and does not use a
+cluster: the walks record there what the user does, and it returns the expected end state.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ CatalogKind = Literal["MCPTool", "MCPPrompt", "MCPResource"]
 Policy = Literal["OldestWins", "RejectAll"]
 
 EVERYBODY = "everybody"
-"""The team of a selector that selects all."""
+"""The team of a selector that selects every object."""
 
 CHILDREN = frozenset(
     {"ConfigMap", "Deployment", "Role", "RoleBinding", "Service", "ServiceAccount"}
@@ -33,14 +33,14 @@ class Identity(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """The teams that a server selects tools, prompts and resources of; None is left out."""
+    """The teams whose tools, prompts and resources a server selects; None omits a selector."""
 
     tools: str
     prompts: str | None = None
     resources: str | None = None
 
     def of(self, kind: str) -> str:
-        """Return the team of a kind: the one of tools where none is given."""
+        """Return the team of a kind; by default, that of the tools."""
         own = {"MCPPrompt": self.prompts, "MCPResource": self.resources}.get(kind)
         return self.tools if own is None else own
 
@@ -55,13 +55,13 @@ class Server:
 
 
 class Content(NamedTuple):
-    """What the spec of a catalog object says.
+    """The content of the spec of a catalog object.
 
     Attributes:
-        entry: What clients know it by; one of them once in a server, for each kind.
+        entry: The name for clients, which is unique per server and kind.
         text: The description of a tool or prompt, or the text of a resource.
-        source: The Service of a tool, or the ConfigMap that a resource has its text of; a prompt
-            has none, and a resource needs none.
+        source: The Service of a tool, or the ConfigMap with the text of a resource. A prompt has
+            none, and for a resource it is optional.
     """
 
     entry: str
@@ -81,7 +81,7 @@ class CatalogObject:
 
 @dataclass
 class Model:
-    """All that users have declared."""
+    """Everything that users have declared."""
 
     servers: dict[str, Server] = field(default_factory=dict)
     objects: dict[Identity, CatalogObject] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class Model:
     config_maps: dict[str, str] = field(default_factory=dict)
 
     def expected(self) -> dict[str, object]:
-        """Return what must be observed of each object."""
+        """Return the expected state of each object."""
         servers = {f"MCPServer {name}": self._of_server(name) for name in self.servers}
         return servers | {str(identity): self._of_object(identity) for identity in self.objects}
 
@@ -98,7 +98,7 @@ class Model:
         return {
             entry_name(identity.kind, self.objects[identity].content.entry): self._text(identity)
             for identity in self._selected(server)
-            if self._is_sound(identity) and not self._is_beaten(identity, server)
+            if self._is_valid(identity) and not self._is_rejected(identity, server)
         }
 
     def _selected(self, server: str) -> list[Identity]:
@@ -109,7 +109,7 @@ class Model:
             if selection.of(identity.kind) in {obj.team, EVERYBODY}
         ]
 
-    def _is_sound(self, identity: Identity) -> bool:
+    def _is_valid(self, identity: Identity) -> bool:
         return self.objects[identity].enabled and not self._missing(identity)
 
     def _missing(self, identity: Identity) -> str:
@@ -122,10 +122,10 @@ class Model:
             return "" if source in self.services else "ServiceNotFound"
         return "" if source in self.config_maps else "ConfigMapNotFound"
 
-    def _is_beaten(self, identity: Identity, server: str) -> bool:
-        """Return whether the entry goes to another object of the server, or to none."""
+    def _is_rejected(self, identity: Identity, server: str) -> bool:
+        """Return whether another object, or none, gets the name of the entry in a server."""
         claimed: dict[tuple[str, str], list[Identity]] = defaultdict(list)
-        for each in filter(self._is_sound, self._selected(server)):
+        for each in filter(self._is_valid, self._selected(server)):
             claimed[each.kind, self.objects[each].content.entry].append(each)
         claimants = claimed[identity.kind, self.objects[identity].content.entry]
         if identity not in claimants or len(claimants) == 1:
@@ -143,44 +143,44 @@ class Model:
         selected = self._selected(name)
         served = self.served(name)
         unresolved = [each for each in selected if self._missing(each)]
-        beaten = [each for each in selected if self._is_beaten(each, name)]
+        rejected = [each for each in selected if self._is_rejected(each, name)]
         counts = [sum(is_of(kind, entry) for entry in served) for kind in PREFIXES]
         return {
             "serves": served,
             "counts": counts,
-            "rejected": sorted(map(str, (*unresolved, *beaten))),
+            "rejected": sorted(map(str, (*unresolved, *rejected))),
             "children": sorted(CHILDREN | ({"Ingress"} if server.exposed else set())),
             "reasons": {
                 "Accepted": "Accepted",
                 "ResolvedRefs": "ObjectsUnresolved" if unresolved else "ResolvedRefs",
                 "Programmed": "Programmed",
-                "Ready": "NothingServed" if not served and (unresolved or beaten) else "Ready",
-                "Degraded": "ObjectsRejected" if unresolved or beaten else "Healthy",
+                "Ready": "NothingServed" if not served and (unresolved or rejected) else "Ready",
+                "Degraded": "ObjectsRejected" if unresolved or rejected else "Healthy",
             },
         }
 
     def _of_object(self, identity: Identity) -> object:
         obj = self.objects[identity]
         servers = [name for name in sorted(self.servers) if identity in self._selected(name)]
-        beaten = {name for name in servers if self._is_beaten(identity, name)}
+        rejected = {name for name in servers if self._is_rejected(identity, name)}
         missing = self._missing(identity)
-        accepted = "DuplicateName" if beaten else "Accepted" if obj.enabled else "Disabled"
+        accepted = "DuplicateName" if rejected else "Accepted" if obj.enabled else "Disabled"
         if not servers:
             programmed = "NotSelected"
         else:
-            programmed = "NotAccepted" if beaten or missing else "Programmed"
+            programmed = "NotAccepted" if rejected or missing else "Programmed"
         if not obj.enabled:
             programmed = "Disabled"
         served = programmed == "Programmed"
-        blamed = [accepted] if beaten else [missing] if missing else [programmed]
+        reason = [accepted] if rejected else [missing] if missing else [programmed]
         return {
-            "servers": {name: name not in beaten and not missing for name in servers},
+            "servers": {name: name not in rejected and not missing for name in servers},
             "count": len(servers),
             "reasons": {
                 "Accepted": accepted,
                 "ResolvedRefs": missing or "ResolvedRefs",
                 "Programmed": programmed,
-                "Ready": "Ready" if served else blamed[0],
+                "Ready": "Ready" if served else reason[0],
             },
         }
 
@@ -189,10 +189,10 @@ PREFIXES = {"MCPTool": "tool-", "MCPPrompt": "prompt-", "MCPResource": "resource
 
 
 def entry_name(kind: str, entry: str) -> str:
-    """Return the name under which an entry is served, different for each kind."""
+    """Return the name under which an entry is served, which differs by kind."""
     return PREFIXES[kind] + entry
 
 
 def is_of(kind: str, name: str) -> bool:
-    """Return whether a name is that of an entry of a kind."""
+    """Return whether a name is the name of an entry of a kind."""
     return name.startswith(PREFIXES[kind])

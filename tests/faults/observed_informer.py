@@ -1,4 +1,4 @@
-"""An informer of the ConfigMaps of a namespace, without an operator around it."""
+"""An informer for the ConfigMaps of a namespace, without an operator."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from support.objects import CONFIG_MAPS
 from support.waiting import HANG_SECONDS, eventually
 
 
-def a_map(namespace: str, name: str, value: str = "1") -> Object:
+def config_map(namespace: str, name: str, value: str = "1") -> Object:
     metadata = {"namespace": namespace, "name": name}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"x": value}}
 
 
 class ObservedInformer:
-    """An informer of ConfigMaps and the events that it reported, without Kubernetes' own."""
+    """An informer for ConfigMaps and its events, except for those that Kubernetes creates."""
 
     def __init__(self, informer: Informer) -> None:
         self.informer = informer

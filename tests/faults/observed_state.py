@@ -1,4 +1,4 @@
-"""What the caches and catalogs of a settled operator show, in the terms of the model."""
+"""The state in the caches and catalogs of a settled operator, in the form of the model."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from support.shop import Shop
 
 
 async def observed_state(shop: Shop, operator: Operator) -> dict[str, object]:
-    """Return what is observed of each object, in the form of `Model.expected`.
+    """Return the observed state of each object, in the form of `Model.expected`.
 
-    It is read from the caches; `Operator.lagging` says whether they are what the API server has.
+    It is read from the caches; `Operator.lagging` says whether they match the API server.
     """
     state = {
         f"{resource.kind} {key_of(obj).name}": object_state(obj)
@@ -33,7 +33,7 @@ async def observed_state(shop: Shop, operator: Operator) -> dict[str, object]:
 
 
 def server_state(server: Object, children: Iterator[str]) -> dict[str, object]:
-    """Return what is observed of a server, without its catalog."""
+    """Return the observed state of a server, without its catalog."""
     status = server.get("status", {})
     rejected = [f"{each['kind']} {each['name']}" for each in status.get("rejected", ())]
     return {
@@ -45,7 +45,7 @@ def server_state(server: Object, children: Iterator[str]) -> dict[str, object]:
 
 
 def object_state(obj: Object) -> object:
-    """Return what is observed of a tool, prompt or resource."""
+    """Return the observed state of a tool, prompt or resource."""
     status = obj.get("status", {})
     return {
         "servers": {each["name"]: each["accepted"] for each in status.get("servers", ())},
@@ -55,7 +55,7 @@ def object_state(obj: Object) -> object:
 
 
 def children_of(server: Object, operator: Operator) -> Iterator[str]:
-    """Yield the kinds of the objects whose controller is the server, whatever their labels say."""
+    """Yield the kinds of the objects whose controller is the server, with any labels."""
     for resource in CHILDREN:
         for child in {key_of(obj): obj for obj in stored(operator, resource)}.values():
             if (controller_of(child) or {}).get("uid") == uid_of(server):
@@ -68,7 +68,7 @@ def reasons(status: Object) -> dict[str, str]:
 
 
 def differences(real: Mapping[str, object], wanted: Mapping[str, object]) -> list[str]:
-    """Return a line for each object that is not as expected."""
+    """Return a line for each object that differs from the expected state."""
     return [
         f"{name} is {real.get(name)}, not {wanted.get(name)}"
         for name in sorted(real.keys() | wanted.keys())

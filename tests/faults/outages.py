@@ -1,4 +1,4 @@
-"""Outages of several steps, which more than one test goes through."""
+"""Outages of several steps that more than one test uses."""
 
 from __future__ import annotations
 
@@ -13,54 +13,54 @@ from faults.actions import Exchange, Lines, answer, edit, error_event, pass_on
 from faults.proxy import FaultProxy, Rule
 
 TOO_OLD = error_event(410, "Expired", "too old resource version: 1 (43349)")
-"""Word for word what a server tells of a version that it no longer has."""
+"""The exact response of a server for an expired resource version."""
 
 EXPIRED = answer(200, TOO_OLD)
 
 SHORTEST_PAUSES = (0.08, 0.16, 0.32, 0.64)
-"""Seconds between the first tries, with `short_pauses` and before jitter makes them longer."""
+"""Seconds between the first retries, with `short_pauses` and without jitter."""
 
 
 @asynccontextmanager
 async def watch_outage(proxy: FaultProxy, namespace: str = "") -> AsyncIterator[Rule]:
-    """Cut all watches, or a namespace's, while the block lasts; then their versions expired.
+    """Cut the watches of one or all namespaces until the block ends, and expire their versions.
 
-    Each is told so when it is opened again, however late that is. One that was cut before its list
-    was complete has no version, and lists when the block ends.
+    Each watch gets the error when it is reopened, no matter how late. A watch that was cut before
+    its list was complete has no version, and lists when the block ends.
 
     Args:
-        proxy: What they go through.
-        namespace: Of the watches; all if empty.
+        proxy: The proxy that the watches use.
+        namespace: Part of the path of the watches; all watches if empty.
 
     Yields:
-        The rule, met when all that were cut have come back and been told.
+        The rule, met when all watches that were cut have reconnected and got the error.
     """
     over = asyncio.Event()
 
-    async def wait_then_tell(exchange: Exchange) -> web.StreamResponse:
+    async def wait_then_expire(exchange: Exchange) -> web.StreamResponse:
         missed = not over.is_set() or exchange.seen.selection in cut
         await over.wait()
         if exchange.seen.selection in cut:
             cut.remove(exchange.seen.selection)
-        end_if_all_know()
+        end_if_all_expired()
         has_version = "resourceVersion" in exchange.seen.query
         return await (EXPIRED if missed and has_version else pass_on)(exchange)
 
-    def end_if_all_know() -> None:
+    def end_if_all_expired() -> None:
         if over.is_set() and not cut:
             rule.end()
 
     watches = f"{namespace}.*watch=true"
-    rule = proxy.on(watches, wait_then_tell, times=math.inf)
+    rule = proxy.on(watches, wait_then_expire, times=math.inf)
     cut = [seen.selection for seen in proxy.kill(watches)]
     yield rule
     over.set()
-    end_if_all_know()
+    end_if_all_expired()
 
 
 @contextmanager
 def expiry_storm(proxy: FaultProxy) -> Iterator[None]:
-    """Let all versions expire as soon as they are known, while the block lasts."""
+    """Expire every version right after its list, until the block ends."""
 
     async def list_and_expire(lines: Lines) -> Lines:
         async for line in lines:

@@ -1,7 +1,7 @@
-"""A proxy in front of a real API server that does to single requests what a test asks for.
+"""A proxy in front of a real API server that applies the faults of a test to single requests.
 
-It ends TLS with a certificate of its own CA, so that its clients verify it as they would the
-server, and goes on as the administrator of the kubeconfig behind it. Every request is noted.
+It terminates TLS with a certificate of its own CA, so that its clients verify it like the server,
+and forwards requests as the administrator of the server's kubeconfig. It records every request.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _HOP_BY_HOP = frozenset(
 
 @dataclass(eq=False)
 class Rule:
-    """What happens to requests that a pattern finds; `met` is set when the last was served so."""
+    """An action for requests that match a pattern; `met` is set when none is left."""
 
     pattern: re.Pattern[str]
     action: Action
@@ -48,7 +48,7 @@ class Rule:
         return True
 
     def end(self) -> None:
-        """Take no more requests."""
+        """Match no more requests."""
         self.left = 0
         self.met.set()
 
@@ -57,10 +57,10 @@ class FaultProxy:
     """A TLS server on loopback; see the module.
 
     Attributes:
-        seen: The requests, in the order in which they came.
-        kubeconfig: A file with which a client goes through the proxy.
-        token: What clients have to present; anything else is answered with 401.
-        mistakes: What went wrong in the proxy itself, or in the rules of a test.
+        seen: The requests, in the order of arrival.
+        kubeconfig: A kubeconfig with which a client uses the proxy.
+        token: The token that clients have to send; with any other they get 401.
+        mistakes: Exceptions of the proxy itself, or of the rules of a test.
     """
 
     def __init__(self, directory: Path, behind: Path) -> None:
@@ -96,24 +96,24 @@ class FaultProxy:
             await self._session.close()
 
     def on(self, pattern: str, action: Action, *, times: float = 1) -> Rule:
-        """Do something to the next requests that a pattern finds; the rule made last goes first.
+        """Apply an action to the next requests that match a pattern; the latest rule wins.
 
         Args:
             pattern: Searched for in `METHOD /path?query`.
             action: See `faults.actions`.
-            times: How often; `math.inf` for as long as the rule is there.
+            times: How often; `math.inf` without a limit.
         """
         rule = Rule(re.compile(pattern), action, times)
         self._rules.insert(0, rule)
         return rule
 
     def forget(self) -> None:
-        """Have no more rules, and begin a new count of requests."""
+        """Remove all rules and all recorded requests."""
         self._rules.clear()
         self.seen.clear()
 
     def kill(self, pattern: str = "watch=true") -> list[Seen]:
-        """Break the connections of the requests under way that a pattern finds; return these."""
+        """Break the connections of requests in progress that match a pattern; return these."""
         found = [
             each for each in self._exchanges if not each.broken and re.search(pattern, each.line)
         ]
@@ -122,22 +122,22 @@ class FaultProxy:
         return [each.seen for each in found]
 
     def hang_up(self) -> None:
-        """Break all connections, those at rest as well."""
+        """Break all connections, including idle ones."""
         for connection in self._server.connections:
             if connection.transport is not None:
                 connection.transport.abort()
 
     def stall(self, pattern: str = "watch=true") -> None:
-        """Let nothing through any more of the answers under way that a pattern finds."""
+        """Forward nothing more of the responses in progress whose requests match a pattern."""
         for each in self._exchanges:
             each.stalled |= bool(re.search(pattern, each.line))
 
-    async def deserted(self) -> bool:
-        """Tell whether no client is connected, and all that any of them sent has been served."""
+    async def is_idle(self) -> bool:
+        """Return whether no client is connected and every request has been processed."""
         return not self._server.connections
 
     async def refuse(self) -> None:
-        """Stop listening: connections are refused. Those that exist stay."""
+        """Stop listening: new connections are refused. Existing connections stay open."""
         if self._listener is not None:
             self._listener.close()
             self._listener = None
@@ -152,7 +152,7 @@ class FaultProxy:
         self._port = self._listener.sockets[0].getsockname()[1]
 
     def rotate_ca(self, name: str) -> Path:
-        """Present a certificate of a new CA from the next connection on; return the CA's file."""
+        """Use a certificate of a new CA for new connections; return the file of the CA."""
         directory = self._directory / name
         directory.mkdir()
         authority = Authority(directory, "ca")
@@ -162,13 +162,13 @@ class FaultProxy:
         return authority.certificate
 
     def watches(self, path: str = "") -> list[Seen]:
-        """Return the watches that came for paths that contain a text."""
+        """Return the watches whose paths contain a text."""
         return [seen for seen in self.seen if seen.is_watch and path in seen.path]
 
     def lists(self, path: str = "") -> list[Seen]:
-        """Return the lists that came: by pages, and within watches.
+        """Return the lists: paged, and as the initial events of watches.
 
-        Before a watch goes on, one object is asked for, to see the newest version; that is none.
+        A list of a single object is not counted: a watch sends it to read the newest version.
         """
         return [
             seen
@@ -180,7 +180,7 @@ class FaultProxy:
         ]
 
     def writes(self, path: str = "") -> list[Seen]:
-        """Return the requests that change something, Events and Leases left out."""
+        """Return the requests that change something, except for Events."""
         return [
             seen
             for seen in self.seen
@@ -213,7 +213,7 @@ class FaultProxy:
         try:
             return await (rule.action if rule else pass_on)(exchange)
         except (aiohttp.ClientError, ConnectionError):
-            exchange.abort()  # the server is gone, or the client
+            exchange.abort()  # the server or the client disconnected
             return web.Response()
         except Exception as error:
             self.mistakes.append(error)
@@ -223,14 +223,14 @@ class FaultProxy:
             self._exchanges.discard(exchange)
 
     def _hung_up(self, connection: object) -> None:
-        """End the reads of a client that has gone. Its writes are on their way and arrive."""
+        """Cancel the reads of a client that disconnected. Its writes are still completed."""
         for exchange in self._exchanges:
             if exchange.request.protocol is connection and exchange.seen.method == "GET":
                 exchange.request.task.cancel()
 
 
 class _Server(web.Server):
-    """Tells when a client has hung up, and by itself lets go on what it has asked for."""
+    """A server that reports disconnected clients, but does not cancel their requests."""
 
     def __init__(self, serve: Serve, hung_up: Callable[[object], None]) -> None:
         super().__init__(serve)
@@ -242,7 +242,7 @@ class _Server(web.Server):
 
 
 class _Exchange:
-    """One request under way; see `faults.actions.Exchange`."""
+    """One request in progress; see `faults.actions.Exchange`."""
 
     def __init__(
         self,
@@ -302,7 +302,7 @@ class _Exchange:
 
 
 class _Behind:
-    """The API server behind the proxy, as a kubeconfig with a client certificate names it."""
+    """The API server behind the proxy, from a kubeconfig with a client certificate."""
 
     def __init__(self, kubeconfig: Path) -> None:
         config: dict[str, Any] = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
-"""Replicas of the operator: processes, each with a user of its own, that share a lease.
+"""Replicas of the operator: processes that share a lease, each with a user of its own.
 
-Which of them held the lease at a write is read from the API server's audit log, whatever the
-replicas believe.
+The audit log of the API server says which of them held the lease at a write; what the replicas
+believe does not matter.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from support.operator_process import TAMPERED, OperatorProcess
 from support.shop import Shop
 
 KEPT_LEASE = 600
-"""Seconds of a lease whose expiry no test waits for: it is kept, however busy the machine is."""
+"""Seconds of a lease that must not expire, even on a busy machine."""
 
 
 class Replicas:
@@ -25,7 +25,7 @@ class Replicas:
 
     Attributes:
         users: Their names in the audit log and in the lease, in the order of their start.
-        lease_seconds: After how long a lease that is not renewed expires.
+        lease_seconds: The duration of the lease.
     """
 
     def __init__(
@@ -51,8 +51,8 @@ class Replicas:
         """Start a replica and wait until its caches have synced.
 
         Args:
-            kubeconfig: Of the user that was added last; by default one is added.
-            workers: Reconciliations at a time.
+            kubeconfig: That of the user that was added last; by default a user is added.
+            workers: The number of concurrent reconciliations.
             tamper: The directory of `tampered_operator`.
         """
         kubeconfig = kubeconfig or self.add_user()

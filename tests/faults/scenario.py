@@ -1,4 +1,4 @@
-"""What one user does, which has to end the same whatever else happens meanwhile."""
+"""The steps of one user, which must lead to the same end state with every fault."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ STEPS: tuple[Step, ...] = (
 
 
 async def run_scenario(shop: Shop) -> None:
-    """Take each step, and see it served before the next."""
+    """Take each step, and wait until it is served before the next."""
     for step, served in STEPS:
         await step(shop)
         for server, expected in served.items():
@@ -55,7 +55,7 @@ async def run_scenario(shop: Shop) -> None:
 
 
 async def run_undisturbed(cluster: Cluster) -> dict[str, object]:
-    """Go through all of it while nothing happens, and return what there is in the end."""
+    """Run the scenario without faults, and return the end state."""
     async with (
         connected(cluster.kubeconfig) as client,
         own_namespace(client) as shop,

@@ -1,4 +1,4 @@
-"""How every experiment ends: all is as declared, and nothing is written any more."""
+"""How every test with faults ends: the state is as declared, and nothing more is written."""
 
 from __future__ import annotations
 
@@ -23,20 +23,18 @@ Served = dict[str, str] | None
 
 
 async def stable(shop: Shop, operator: Operator, served: dict[str, Served]) -> list[str]:
-    """Wait until an operator has done all there is to do, and see that it leaves it at that.
-
-    Told of every object once more, as happens by itself every ten hours, it writes nothing.
+    """Wait until an operator has finished, and check that a resync causes no writes.
 
     Args:
-        shop: Where it works.
+        shop: The namespace that it watches.
         operator: The operator.
-        served: For each server what it has to serve, as `Shop.served` tells it.
+        served: The expected catalog of each server, in the form of `Shop.served`.
 
     Returns:
-        What it wrote to get there.
+        What it wrote before it finished.
 
     Raises:
-        AssertionError: It does not get there, or goes on writing.
+        AssertionError: It does not finish, or a resync causes writes.
     """
     for server, entries in served.items():
         await eventually(functools.partial(shop.served, server), entries)
@@ -45,18 +43,18 @@ async def stable(shop: Shop, operator: Operator, served: dict[str, Served]) -> l
     operator.forget_requests()
     await operator.resync()
     await operator.idle()
-    assert not operator.writes, f"written though nothing has changed: {operator.writes}"
+    assert not operator.writes, f"written without a change: {operator.writes}"
     return writes
 
 
 async def unfinished(shop: Shop, operator: Operator) -> list[str]:
-    """Say what the operator and the cluster's own controllers have yet to do."""
+    """Return what the operator and the controllers of the cluster still have to do."""
     await operator.settled(shop.client)
     return left_to_do(operator)
 
 
 def left_to_do(operator: Operator) -> list[str]:
-    """Say what the caches show that is yet to be done, by the operator or the cluster."""
+    """Return what, according to the caches, the operator or the cluster still has to do."""
     return [*operator.retries(), *_not_rolled_out(operator), *_orphans(operator)]
 
 
@@ -69,7 +67,7 @@ def _not_rolled_out(operator: Operator) -> Iterator[str]:
 
 
 def _orphans(operator: Operator) -> Iterator[str]:
-    """Name what has an owner that is gone, and is not yet collected as garbage."""
+    """Yield the children whose owner is deleted and that are not garbage collected yet."""
     servers = {uid_of(server) for server in stored(operator, MCPSERVERS)}
     for resource in CHILDREN:
         for child in stored(operator, resource):
@@ -79,7 +77,7 @@ def _orphans(operator: Operator) -> Iterator[str]:
 
 
 def stored(operator: Operator, resource: Resource) -> Iterator[Object]:
-    """Yield what an operator's caches hold of a resource."""
+    """Yield the objects of a resource in an operator's caches."""
     for informer in operator.informers:
         if informer.resource == resource:
             yield from informer.store

@@ -1,4 +1,4 @@
-"""Two tenants in one namespace, to see whether what happens to one affects the other."""
+"""Two tenants in one namespace, to test that a change of one does not affect the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An operator that is killed at any of its writes leaves nothing that the next one cannot mend."""
+"""When an operator is killed at any of its writes, the next one reaches the same end state."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from support.controlplane import Cluster
 from support.operators import running_operator
 
 AT_ONCE = 6
-"""Crashes that are tried side by side, each in a namespace of its own."""
+"""The number of concurrent crashes, each in a namespace of its own."""
 
 
 async def crash_and_restart(
     client: Client, cluster: Cluster, directory: Path, crash: Crash
 ) -> dict[str, object]:
-    """Go through the scenario with a crash, and return what there is in the end."""
+    """Run the scenario with a crash, and return the end state."""
     async with fault_proxy(directory, cluster.kubeconfig) as proxy, own_namespace(client) as shop:
         user = asyncio.create_task(run_scenario(shop))
         await crash.run(proxy, shop.namespace, user)
@@ -37,13 +37,13 @@ async def crash_and_restart(
 
 
 @pytest.mark.timeout(3600)
-async def test_a_crash_at_any_write_leads_to_the_same_end(
-    control_plane: Cluster, client: Client, tmp_path: Path, golden: dict[str, object]
+async def test_a_crash_at_any_write_leads_to_the_same_end_state(
+    control_plane: Cluster, client: Client, tmp_path: Path, expected_end_state: dict[str, object]
 ) -> None:
     room = asyncio.Semaphore(AT_ONCE)
 
     async def crash_at(write: int, moment: Moment) -> int:
-        """Return how many writes there were."""
+        """Return the number of writes."""
         where = f"after a crash at write {write}, {moment}"
         async with room:
             crash = Crash(write, moment)
@@ -52,8 +52,8 @@ async def test_a_crash_at_any_write_leads_to_the_same_end(
             try:
                 end = await crash_and_restart(client, control_plane, directory, crash)
             except Exception as error:
-                raise AssertionError(f"{where}: {error!r}\n{crash.said()}") from error
-        difference = differences(golden, end)
+                raise AssertionError(f"{where}: {error!r}\n{crash.log()}") from error
+        difference = differences(expected_end_state, end)
         assert not difference, f"{where}:\n{difference}"
         return crash.writes
 
@@ -65,7 +65,7 @@ async def test_a_crash_at_any_write_leads_to_the_same_end(
 
 
 def points(writes: int) -> Iterator[tuple[int, Moment]]:
-    """Yield where to crash: at each write in turn at another moment, at night at all three."""
+    """Yield where to crash: at each write, at one of three moments in turn or nightly at all."""
     every = bool(os.environ.get("MCP_OPERATOR_WALKS"))
     for write in range(1, writes + 1):
         for number, moment in enumerate(Moment):

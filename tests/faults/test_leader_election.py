@@ -1,4 +1,4 @@
-"""The lease behind a faulty network: two never lead at once, and writes do not delay renewals."""
+"""Leader election with network faults: never two leaders, and writes do not delay renewals."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from support.shop import Shop
 from support.waiting import eventually
 
 SHORT = {"lease_duration": 3.0, "renew_deadline": 2.0}
-"""Seconds, a fifth of those in production: for a lease that has to expire."""
+"""Seconds, a fifth of the defaults: for a lease that has to expire."""
 
 LONG = {"lease_duration": 600.0, "renew_deadline": 500.0}
-"""Seconds: for a lease that has to be kept, however busy the machine is."""
+"""Seconds: for a lease that must not expire, even on a busy machine."""
 
 PERIOD = 0.2
 
 
 class Replica:
-    """One process that takes part in the election, and when it led."""
+    """One candidate of the election, and the time in which it led."""
 
     def __init__(
         self, client: Client, namespace: str, identity: str, times: Mapping[str, float]
@@ -69,7 +69,7 @@ class Replica:
 async def replicas(
     subject: Client, client: Client, namespace: str, times: Mapping[str, float]
 ) -> AsyncIterator[tuple[Replica, Replica]]:
-    """Two replicas, of which the first leads, and alone goes through the proxy."""
+    """Two replicas; the first leads, and only the first uses the proxy."""
     first = Replica(subject, namespace, "first", times)
     await eventually(first.leads, expected=True)
     second = Replica(client, namespace, "second", times)
@@ -83,9 +83,9 @@ async def replicas(
 @pytest.mark.parametrize(
     "fault",
     [hang(), failure(500), drop(), drop_answer()],
-    ids=["hangs", "500", "dropped", "unanswered"],
+    ids=["no response", "500", "dropped", "dropped response"],
 )
-async def test_a_leader_that_cannot_renew_stops_before_another_begins(
+async def test_a_leader_that_cannot_renew_the_lease_stops_before_another_starts(
     replicas: tuple[Replica, Replica], proxy: FaultProxy, fault: Action
 ) -> None:
     first, second = replicas
@@ -97,7 +97,7 @@ async def test_a_leader_that_cannot_renew_stops_before_another_begins(
 
 
 @pytest.mark.parametrize("times", [LONG], ids=["long lease"])
-async def test_a_leader_refused_for_a_moment_stays_the_leader(
+async def test_a_leader_stays_the_leader_when_a_few_renewals_fail(
     replicas: tuple[Replica, Replica], proxy: FaultProxy, client: Client, namespace: str
 ) -> None:
     first, second = replicas
@@ -110,7 +110,7 @@ async def test_a_leader_refused_for_a_moment_stays_the_leader(
     assert lease["spec"]["leaseTransitions"] == 0
 
 
-async def test_workers_that_all_wait_for_answers_do_not_cost_the_lease(
+async def test_the_lease_is_renewed_while_all_workers_wait_for_responses(
     shop: Shop, proxy: FaultProxy
 ) -> None:
     proxy.on("PATCH .*/mcptools/", hang(), times=math.inf)
@@ -134,7 +134,7 @@ async def _hung(proxy: FaultProxy) -> int:
 
 
 async def renewed(proxy: FaultProxy, times: int = 3) -> None:
-    """Wait until the lease has been written some more times: each write is sent after the last."""
+    """Wait until the lease has been renewed some more times."""
 
     async def written() -> bool:
         return len(proxy.writes("/leases")) >= wanted

@@ -1,4 +1,4 @@
-"""Reconciliation depends on the state, not on how often and in which order it is notified."""
+"""Reconciliation depends on the state, not on the number and the order of notifications."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ AT_ONCE = 4
 
 async def take_steps(shop: Shop, seed: int) -> None:
     """Take the steps of the scenario without waiting for their effects."""
-    chance = random.Random(seed)  # noqa: S311 - what fails has to fail again
+    chance = random.Random(seed)  # noqa: S311 - a failure must be reproducible
     for step, _ in STEPS:
         await step(shop)
         await asyncio.sleep(chance.random() / 4)
@@ -36,10 +36,13 @@ async def take_steps(shop: Shop, seed: int) -> None:
 @pytest.mark.parametrize(
     "faults",
     [DeliveryFaults(), DeliveryFaults(dropped=0.5)],
-    ids=["late and reordered", "lost as well"],
+    ids=["delayed and reordered", "also dropped"],
 )
-async def test_notifications_of_any_kind_lead_to_the_same_end(
-    control_plane: Cluster, client: Client, golden: dict[str, object], faults: DeliveryFaults
+async def test_unreliable_notifications_lead_to_the_same_end_state(
+    control_plane: Cluster,
+    client: Client,
+    expected_end_state: dict[str, object],
+    faults: DeliveryFaults,
 ) -> None:
     room = asyncio.Semaphore(AT_ONCE)
 
@@ -55,7 +58,7 @@ async def test_notifications_of_any_kind_lead_to_the_same_end(
             if faults.dropped:
                 await operator.resync()
             await stable(shop, operator, END)
-            difference = differences(golden, await end_state(client, shop.namespace))
+            difference = differences(expected_end_state, await end_state(client, shop.namespace))
         assert not difference, f"seed {seed}:\n{difference}"
 
     async with asyncio.TaskGroup() as runs:

@@ -1,4 +1,4 @@
-"""Two replicas that always have something to write: only the one that holds the lease writes."""
+"""Of two replicas that always have something to write, only the holder of the lease writes."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from support.waiting import eventually
 ROUNDS = 3
 
 SHORT_LEASE, LONGER_LEASE = 10, 30
-"""Seconds of leases that have to expire. A leader that the machine keeps from renewing its lease
-for 0.8 of that time loses it; tests that would fail then use the longer one."""
+"""Seconds of leases that have to expire. A leader that a busy machine delays for 0.8 of that time
+loses the lease; tests that would fail then use the longer one."""
 
 TOOLS = [f"tool-{number}" for number in range(4)]
 
 
 @pytest.fixture
 def lease_seconds() -> int:
-    """The duration of a lease in seconds; a test may parametrize it."""
+    """The duration of a lease in seconds; tests can parametrize it."""
     return SHORT_LEASE
 
 
@@ -43,7 +43,7 @@ async def replicas(
     control_plane: Cluster, shop: Shop, lease_seconds: int
 ) -> AsyncIterator[Replicas]:
     if not isinstance(control_plane, ControlPlane):
-        pytest.skip("the cluster is not ours, so there is no audit log to read")
+        pytest.skip("an existing cluster has no audit log that the test can read")
     await shop.server("red")
     for tool in TOOLS:
         await shop.tool(tool, "red")
@@ -57,15 +57,15 @@ async def until_leading(operator: OperatorProcess) -> None:
 
 
 async def until_watching(standby: OperatorProcess) -> None:
-    """Wait until a standby has seen the lease, which may be after it has become ready.
+    """Wait until a standby has read the lease, which can be after it has become ready.
 
-    A process that has never seen the lease takes it at once if it is free, as the first one has to.
+    A process that has never read the lease acquires a free lease at once.
     """
-    await looks(standby, 2)  # each is counted when it begins
+    await lease_reads(standby, 2)  # a read is counted when it starts
 
 
-async def looks(standby: OperatorProcess, number: int) -> None:
-    """Wait until a standby has read the lease so many more times."""
+async def lease_reads(standby: OperatorProcess, number: int) -> None:
+    """Wait until a standby has read the lease some more times."""
 
     async def counted() -> float:
         samples = await standby.samples("leader_election_slowpath_total")
@@ -82,7 +82,7 @@ async def until_writing(replicas: Replicas, user: str) -> None:
     await eventually(functools.partial(replicas.wrote, user), expected=True)
 
 
-async def test_a_leader_that_is_frozen_at_any_moment_writes_nothing_after_another_has_led(
+async def test_a_frozen_leader_writes_nothing_after_another_has_led(
     replicas: Replicas, shop: Shop
 ) -> None:
     leader = await replicas.start()
@@ -91,7 +91,7 @@ async def test_a_leader_that_is_frozen_at_any_moment_writes_nothing_after_anothe
         for _ in range(ROUNDS):
             await until_writing(replicas, replicas.users[-1])
             standby = await replicas.start()
-            await asyncio.sleep(random.uniform(0, 0.5))  # noqa: S311  # any moment will do
+            await asyncio.sleep(random.uniform(0, 0.5))  # noqa: S311  # the moment does not matter
             leader.freeze()
             await until_leading(standby)
             await until_writing(replicas, replicas.users[-1])
@@ -101,7 +101,7 @@ async def test_a_leader_that_is_frozen_at_any_moment_writes_nothing_after_anothe
     assert writes_without_lease(await replicas.writes()) == []
 
 
-async def test_the_write_that_was_next_when_the_leader_was_frozen_is_never_sent(
+async def test_a_leader_that_is_frozen_before_a_write_never_sends_it(
     replicas: Replicas, shop: Shop, tmp_path: Path
 ) -> None:
     leader = await replicas.start(tamper=tmp_path)
@@ -120,7 +120,7 @@ async def test_the_write_that_was_next_when_the_leader_was_frozen_is_never_sent(
 
 
 @pytest.mark.parametrize("how", ["hangs", "refuses"])
-async def test_a_leader_that_is_cut_off_writes_nothing_after_another_has_led(
+async def test_a_disconnected_leader_writes_nothing_after_another_has_led(
     replicas: Replicas, shop: Shop, tmp_path: Path, how: str
 ) -> None:
     async with fault_proxy(tmp_path, replicas.add_user()) as proxy, editing(shop, TOOLS):
@@ -128,14 +128,14 @@ async def test_a_leader_that_is_cut_off_writes_nothing_after_another_has_led(
         await until_leading(leader)
         await until_writing(replicas, replicas.users[0])
         standby = await replicas.start()
-        await cut_off(proxy, how)
+        await disconnect(proxy, how)
         await until_leading(standby)
         assert await leader.ended() != 0
         await until_writing(replicas, replicas.users[1])
     assert writes_without_lease(await replicas.writes()) == []
 
 
-async def cut_off(proxy: FaultProxy, how: str) -> None:
+async def disconnect(proxy: FaultProxy, how: str) -> None:
     if how == "hangs":
         proxy.on("", hang(), times=math.inf)
         proxy.stall("")
@@ -146,7 +146,7 @@ async def cut_off(proxy: FaultProxy, how: str) -> None:
 
 @pytest.mark.parametrize("lease_seconds", [KEPT_LEASE], ids=["kept"])
 @pytest.mark.parametrize("how", ["deleted", "emptied"])
-async def test_a_leader_whose_lease_vanishes_takes_it_back_and_no_other_does(
+async def test_a_leader_acquires_its_deleted_or_released_lease_again(
     replicas: Replicas, shop: Shop, how: str
 ) -> None:
     leader = await replicas.start()
@@ -170,7 +170,7 @@ async def holder(replicas: Replicas, shop: Shop) -> str:
 
 @pytest.mark.parametrize("lease_seconds", [LONGER_LEASE], ids=["longer"])
 @pytest.mark.parametrize("by", ["a stranger", "the standby"])
-async def test_a_leader_that_is_robbed_of_its_lease_stops_before_another_begins(
+async def test_a_leader_stops_when_another_identity_holds_its_lease(
     replicas: Replicas, shop: Shop, by: str
 ) -> None:
     leader = await replicas.start()
@@ -178,8 +178,8 @@ async def test_a_leader_that_is_robbed_of_its_lease_stops_before_another_begins(
     standby = await replicas.start()
     async with editing(shop, TOOLS):
         await until_writing(replicas, replicas.users[0])
-        thief = "a stranger" if by == "a stranger" else replicas.users[1]
-        await replicas.edit_lease(holderIdentity=thief)
+        new_holder = "a stranger" if by == "a stranger" else replicas.users[1]
+        await replicas.edit_lease(holderIdentity=new_holder)
         assert await leader.ended() != 0
         stopped = len(await replicas.writes())
         await until_leading(standby)
@@ -190,7 +190,7 @@ async def test_a_leader_that_is_robbed_of_its_lease_stops_before_another_begins(
 
 
 @pytest.mark.parametrize("lease_seconds", [LONGER_LEASE], ids=["longer"])
-async def test_clocks_that_are_set_under_way_move_no_lease(
+async def test_wrong_clocks_do_not_change_which_replica_leads(
     replicas: Replicas, shop: Shop, tmp_path: Path
 ) -> None:
     clocks = [tmp_path / name / "clock" for name in ("leader", "standby")]
@@ -204,7 +204,7 @@ async def test_clocks_that_are_set_under_way_move_no_lease(
             for clock, wrong in zip(clocks, (hours, -hours), strict=True):
                 clock.write_text(str(wrong), encoding="utf-8")
             await renewals(replicas, 6)
-            await looks(standby, 6)
+            await lease_reads(standby, 6)
             wrong_by = await renewed(replicas, shop) - datetime.now(UTC)
             assert round(wrong_by / timedelta(hours=1)) == hours
         assert {write.user for write in await replicas.writes()} == {replicas.users[0]}
@@ -215,7 +215,7 @@ async def test_clocks_that_are_set_under_way_move_no_lease(
 
 
 async def renewals(replicas: Replicas, number: int) -> None:
-    """Wait until the lease has been written so many more times."""
+    """Wait until the lease has been written some more times."""
 
     async def enough() -> bool:
         return len([write for write in await replicas.writes() if write.is_lease]) >= wanted

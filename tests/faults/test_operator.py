@@ -1,4 +1,4 @@
-"""The operator behind a faulty network: the catalogs follow, and nobody else's is touched."""
+"""The operator with network faults: catalogs are updated, and only those that a change affects."""
 
 from __future__ import annotations
 
@@ -56,35 +56,35 @@ MISSED: dict[str, tuple[Callable[[Shop], Awaitable[object]], dict[str, str]]] = 
         lambda shop: shop.delete("Service", "red-orders"),
         without("red-tool"),
     ),
-    "a tool is recreated for nobody": (recreate_the_tool_for_nobody, without("red-tool")),
+    "a tool is recreated for no server": (recreate_the_tool_for_nobody, without("red-tool")),
 }
 
 
 @pytest.mark.parametrize(
     ("change", "expected"), MISSED.values(), ids=[name.replace(" ", "-") for name in MISSED]
 )
-async def test_what_is_missed_while_all_watches_are_blind_reaches_exactly_its_server(
+async def test_a_change_during_an_outage_of_all_watches_updates_only_its_server(
     shop: Shop,
     operator: Operator,
     proxy: FaultProxy,
     change: Callable[[Shop], Awaitable[object]],
     expected: dict[str, str],
 ) -> None:
-    async with watch_outage(proxy) as told:
+    async with watch_outage(proxy) as outage:
         await change(shop)
-    await told.met.wait()
+    await outage.met.wait()
     writes = await stable(shop, operator, ALL | {"red": expected})
     assert [write for write in writes if "blue" in write] == []
 
 
-async def test_watches_that_break_at_rest_cause_no_write(
+async def test_an_outage_of_all_watches_without_changes_causes_no_writes(
     shop: Shop, operator: Operator, proxy: FaultProxy
 ) -> None:
-    async with watch_outage(proxy) as told:
+    async with watch_outage(proxy) as outage:
         pass
-    await told.met.wait()
-    blind = len({seen.path for seen in proxy.seen if "resourceVersion" in seen.query})
-    await eventually(lambda: count_paths(proxy), blind)
+    await outage.met.wait()
+    cut = len({seen.path for seen in proxy.seen if "resourceVersion" in seen.query})
+    await eventually(lambda: count_paths(proxy), cut)
     assert await stable(shop, operator, ALL) == []
 
 
@@ -92,7 +92,7 @@ async def count_paths(proxy: FaultProxy) -> int:
     return len({seen.path for seen in proxy.lists()})
 
 
-async def test_nothing_is_written_before_every_cache_has_its_list(
+async def test_nothing_is_written_before_every_cache_has_synced(
     shop: Shop, proxy: FaultProxy
 ) -> None:
     released = asyncio.Event()
@@ -104,7 +104,7 @@ async def test_nothing_is_written_before_every_cache_has_its_list(
     await create_tenants(shop)
     proxy.on(r"GET .*/mcptools\?", late, times=math.inf)
     starting = asyncio.create_task(start_and_settle(shop, proxy))
-    await eventually(lambda: waits_for(proxy, "mcptools"), expected=True)
+    await eventually(lambda: is_listing(proxy, "mcptools"), expected=True)
     await asyncio.sleep(0.5)
     assert proxy.writes() == []
     released.set()
@@ -112,16 +112,16 @@ async def test_nothing_is_written_before_every_cache_has_its_list(
 
 
 async def start_and_settle(shop: Shop, proxy: FaultProxy) -> list[str]:
-    """Run an operator until it is at rest, and return what it wrote."""
+    """Run an operator until it has finished, and return what it wrote."""
     async with running_operator(proxy.kubeconfig, shop.namespace) as operator:
         return await stable(shop, operator, ALL)
 
 
-async def waits_for(proxy: FaultProxy, plural: str) -> bool:
+async def is_listing(proxy: FaultProxy, plural: str) -> bool:
     return bool(proxy.watches(plural))
 
 
-async def test_a_restart_against_an_old_view_deletes_nothing_and_is_mended_by_the_watch(
+async def test_a_restart_with_out_of_date_lists_deletes_nothing_and_the_watch_corrects_it(
     shop: Shop, proxy: FaultProxy
 ) -> None:
     recordings = {kind: Recording() for kind in ("mcpservers", "mcptools", "services")}
@@ -143,7 +143,7 @@ async def test_a_restart_against_an_old_view_deletes_nothing_and_is_mended_by_th
         await stable(shop, operator, ALL | {"red": red, "green": everything("blue")})
 
 
-async def test_own_writes_are_known_though_the_watch_tells_of_them_late(
+async def test_the_operator_sees_its_own_writes_before_the_watch_delivers_them(
     shop: Shop, proxy: FaultProxy
 ) -> None:
     async def only_the_list(lines: Lines) -> Lines:
@@ -168,13 +168,15 @@ async def test_own_writes_are_known_though_the_watch_tells_of_them_late(
         )
         assert children
         assert set(children.values()) == {1}
-        assert set(Counter(operator.reads).values()) == {1}  # of each name, before it was written
+        assert set(Counter(operator.reads).values()) == {1}  # one per name, before the write
         rule.end()
         proxy.kill()
         await stable(shop, operator, ALL | {"red": expected})
 
 
-async def test_writes_whose_outcome_stays_unknown_do_no_harm(shop: Shop, proxy: FaultProxy) -> None:
+async def test_writes_without_a_response_still_lead_to_the_declared_state(
+    shop: Shop, proxy: FaultProxy
+) -> None:
     rule = proxy.on(WRITE, drop_answer(), times=12)
     await create_tenants(shop)
     await start_and_settle(shop, proxy)
@@ -193,7 +195,7 @@ async def test_writes_whose_outcome_stays_unknown_do_no_harm(shop: Shop, proxy: 
     ],
     ids=["dropped", "500", "503", "conflict", "429", "slow"],
 )
-async def test_a_server_that_fails_every_second_write_is_worked_with(
+async def test_the_declared_state_is_reached_though_every_second_write_fails(
     shop: Shop, proxy: FaultProxy, fault: Callable[[Exchange], Awaitable[web.StreamResponse]]
 ) -> None:
     turn = iter(range(1_000_000))
@@ -209,7 +211,7 @@ async def test_a_server_that_fails_every_second_write_is_worked_with(
 
 
 async def describe_blue(shop: Shop, *texts: str) -> None:
-    """Edit a tool and a prompt at once, so that some events reach a watch together."""
+    """Edit a tool and a prompt concurrently, so that some events arrive together."""
     await asyncio.gather(
         *(
             shop.patch(f"MCP{kind}", f"blue-{kind.lower()}", spec={"description": text})
@@ -219,7 +221,7 @@ async def describe_blue(shop: Shop, *texts: str) -> None:
     )
 
 
-async def test_watches_that_stutter_and_break_lead_to_the_same_end(
+async def test_delayed_reordered_and_broken_watches_lead_to_the_declared_state(
     shop: Shop, proxy: FaultProxy, short_pauses: None
 ) -> None:
     chaos = ChaoticStream(seed=7)
@@ -230,7 +232,7 @@ async def test_watches_that_stutter_and_break_lead_to_the_same_end(
         rounds = 0
         while not all(chaos.done.values()):
             rounds += 1
-            assert rounds < 100, f"by chance there was only {chaos.done}"
+            assert rounds < 100, f"some faults did not happen by chance: {chaos.done}"
             await describe_blue(shop, f"first of {rounds}", f"second of {rounds}")
             await describe_blue(shop, f"third of {rounds}")
         await shop.delete("MCPTool", "red-tool")

@@ -1,4 +1,4 @@
-"""An API server that is away: one line when that begins, one at its end, whatever fails between."""
+"""An outage of the API server is logged with one line at its start and one at its end."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from support.operators import Operator
 from support.shop import Shop
 from support.waiting import eventually
 
-AWAY = "The API server cannot be reached"
-BACK = "The API server can be reached again"
+UNAVAILABLE = "The API server cannot be reached"
+AVAILABLE = "The API server can be reached again"
 
 
-async def test_an_outage_is_one_line_and_its_end_is_another(
+async def test_an_outage_is_logged_once_and_its_end_once(
     shop: Shop, operator: Operator, proxy: FaultProxy, caplog: pytest.LogCaptureFixture
 ) -> None:
     await operator.settled(shop.client)
@@ -28,10 +28,10 @@ async def test_an_outage_is_one_line_and_its_end_is_another(
         return [
             record.getMessage()
             for record in caplog.records
-            if record.levelno >= logging.WARNING or record.getMessage() == BACK
+            if record.levelno >= logging.WARNING or record.getMessage() == AVAILABLE
         ]
 
-    await eventually(said, expected=[AWAY])
+    await eventually(said, expected=[UNAVAILABLE])
     await shop.patch("MCPTool", "red-tool", spec={"description": "during the outage"})
     await proxy.accept()
 
@@ -40,4 +40,4 @@ async def test_an_outage_is_one_line_and_its_end_is_another(
 
     await eventually(described, expected="during the outage")
     await operator.settled(shop.client)
-    assert await said() == [AWAY, BACK]
+    assert await said() == [UNAVAILABLE, AVAILABLE]

@@ -1,4 +1,4 @@
-"""Outages that last: nobody listens, or versions expire again and again, or all is silent."""
+"""Long outages: refused connections, versions that keep expiring, silent watches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from support.shop import Shop
 from support.waiting import eventually
 
 
-async def test_a_watch_that_was_still_listing_when_it_was_cut_holds_up_no_outage(
+async def test_a_watch_that_is_cut_during_its_list_does_not_delay_the_end_of_the_outage(
     observed: ObservedInformer, subject: Client, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     listing = asyncio.Event()
@@ -37,9 +37,9 @@ async def test_a_watch_that_was_still_listing_when_it_was_cut_holds_up_no_outage
     async with asyncio.TaskGroup() as group:
         other = group.create_task(_values(subject, namespace))
         await listing.wait()
-        async with watch_outage(proxy) as told:
+        async with watch_outage(proxy) as outage:
             await client.delete(CONFIG_MAPS, Key(namespace, "a"))
-        await told.met.wait()
+        await outage.met.wait()
     assert other.result() == {"b": "1"}
     await observed.holds(b="1")
 
@@ -50,27 +50,27 @@ async def _values(client: Client, namespace: str) -> dict[str, str]:
         return await other.values()
 
 
-async def test_a_watch_that_comes_back_after_an_outage_finds_its_version_expired(
+async def test_a_watch_that_reconnects_after_an_outage_lists_again(
     observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     await proxy.refuse()
-    async with watch_outage(proxy) as told:
+    async with watch_outage(proxy) as outage:
         await client.delete(CONFIG_MAPS, Key(namespace, "a"))
-    assert not told.met.is_set()
+    assert not outage.met.is_set()
     await proxy.accept()
     await observed.holds(b="1")
-    assert told.met.is_set()
+    assert outage.met.is_set()
     assert len(proxy.lists()) == 1
 
 
-async def test_an_operator_lives_through_a_storm_of_expired_versions_and_misses_nothing(
+async def test_an_operator_misses_no_change_while_versions_keep_expiring(
     shop: Shop, short_pauses: None, operator: Operator, proxy: FaultProxy
 ) -> None:
     with expiry_storm(proxy):
         watches = len(proxy.kill())
         await shop.delete("MCPTool", "red-tool")
         await shop.label("MCPTool", "blue-tool", "red")
-        await eventually(lambda: everyone_listed(proxy, watches), expected=True)
+        await eventually(lambda: all_listed(proxy, watches), expected=True)
         for selection in {seen.selection for seen in proxy.lists()}:
             assert spread(proxy, selection) >= sum(SHORTEST_PAUSES)
         await shop.delete("MCPServer", "blue")
@@ -79,18 +79,18 @@ async def test_an_operator_lives_through_a_storm_of_expired_versions_and_misses_
 
 
 def spread(proxy: FaultProxy, selection: tuple[str, ...]) -> float:
-    """Return over how many seconds the first lists of a selection are spread."""
+    """Return the seconds between the first lists of a selection."""
     lists = [seen.at for seen in proxy.lists() if seen.selection == selection]
     return lists[len(SHORTEST_PAUSES)] - lists[0]
 
 
-async def everyone_listed(proxy: FaultProxy, watches: int) -> bool:
-    """Tell whether each watch has been listed once more than there are pauses."""
+async def all_listed(proxy: FaultProxy, watches: int) -> bool:
+    """Return whether each watch has listed more often than there are pauses."""
     listed = Counter(seen.selection for seen in proxy.lists())
     return len(listed) == watches and min(listed.values()) > len(SHORTEST_PAUSES)
 
 
-async def test_watches_that_fall_silent_are_given_up_and_what_they_missed_is_found(
+async def test_silent_watches_are_reopened_and_deliver_the_missed_changes(
     shop: Shop, operator: Operator, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client_module, "_WATCH_TIMEOUT", ClientTimeout(sock_read=2))

@@ -1,4 +1,4 @@
-"""One server that cannot be brought to its state: the others do not notice, and its user does."""
+"""One server that cannot be reconciled: other servers are not affected, and it reports it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from support.shop import Shop
 from support.waiting import eventually
 
 EDITS = 8
-"""Of another server's tool, while one server cannot be reconciled."""
+"""How often another server's tool is edited while one server cannot be reconciled."""
 
 
 class Poisoned:
-    """Fails for one server for as long as it is poisoned, and notes when it tried."""
+    """Raises for one server until it is healed, and records the times of the tries."""
 
     def __init__(self, reconciler: Reconciler, name: str) -> None:
         self.tries: list[float] = []
@@ -36,8 +36,8 @@ class Poisoned:
         return await self._reconciler.reconcile(request)
 
 
-async def edit_and_see(shop: Shop) -> dict[str, str]:
-    """Edit a tool of the red team, see each edit served, and return what it serves in the end."""
+async def edit_and_wait(shop: Shop) -> dict[str, str]:
+    """Edit a tool of the red team, wait for each edit, and return the catalog at the end."""
     served = everything("red")
     for number in range(EDITS):
         served["red-tool"] = f"edit {number}"
@@ -46,13 +46,13 @@ async def edit_and_see(shop: Shop) -> dict[str, str]:
     return served
 
 
-async def test_a_server_whose_reconciliation_always_raises_holds_up_no_other(
+async def test_a_server_whose_reconciliation_always_raises_delays_no_other(
     shop: Shop, operator: Operator
 ) -> None:
     (servers,) = (each for each in operator._controllers if each.kind == "MCPServer")
     poisoned = servers._reconciler = Poisoned(servers._reconciler, "poison")
     await shop.server("poison")
-    edited = await edit_and_see(shop)
+    edited = await edit_and_wait(shop)
     gaps = [after - before for before, after in itertools.pairwise(poisoned.tries)]
     assert all(gap >= 0.005 * 2**number for number, gap in enumerate(gaps))
     assert await shop.served("poison") is None
@@ -61,7 +61,7 @@ async def test_a_server_whose_reconciliation_always_raises_holds_up_no_other(
     await stable(shop, operator, ALL | {"red": edited, "poison": {}})
 
 
-async def test_a_server_whose_child_is_always_refused_says_so_and_holds_up_no_other(
+async def test_a_server_whose_child_is_always_refused_reports_it_and_delays_no_other(
     shop: Shop, operator: Operator, proxy: FaultProxy
 ) -> None:
     path = "/deployments/mcp-server-poison"
@@ -71,7 +71,7 @@ async def test_a_server_whose_child_is_always_refused_says_so_and_holds_up_no_ot
     assert "by the proxy" in message
     assert await shop.told("MCPServer", "poison", "Ready", "ApplyFailed") == message
     await eventually(lambda: shop.events("poison"), {"ApplyFailed"})
-    edited = await edit_and_see(shop)
+    edited = await edit_and_wait(shop)
     assert len(proxy.writes(path)) < 50
     refused.end()
     await stable(shop, operator, ALL | {"red": edited, "poison": {}})

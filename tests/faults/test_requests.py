@@ -1,4 +1,4 @@
-"""Single requests behind a faulty network: what is sent again, what is given up, who may ask."""
+"""Single requests with network faults: retries, timeouts, credentials and concurrency."""
 
 from __future__ import annotations
 
@@ -26,37 +26,37 @@ from support.scripted_api import configuration
 from support.waiting import eventually
 
 
-def a_map(namespace: str, **data: str) -> Object:
+def config_map(namespace: str, **data: str) -> Object:
     metadata = {"namespace": namespace, "name": "a"}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
 
 @pytest.mark.parametrize("fault", [drop(), failure(500), failure(503)], ids=["drop", "500", "503"])
-async def test_a_read_that_fails_is_sent_again(
+async def test_a_failed_read_is_retried(
     subject: Client, client: Client, proxy: FaultProxy, namespace: str, fault: object
 ) -> None:
-    await client.create(CONFIG_MAPS, a_map(namespace))
+    await client.create(CONFIG_MAPS, config_map(namespace))
     assert callable(fault)
     proxy.on("GET .*/configmaps/a", fault, times=2)
     assert (await subject.get(CONFIG_MAPS, Key(namespace, "a")))["metadata"]["name"] == "a"
     assert len(proxy.seen) == 3
 
 
-@pytest.mark.parametrize("fault", [drop_answer(), failure(500)], ids=["no answer", "500"])
+@pytest.mark.parametrize("fault", [drop_answer(), failure(500)], ids=["no response", "500"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-async def test_a_write_whose_outcome_is_unknown_is_not_sent_again(
+async def test_a_write_with_an_unknown_outcome_is_not_retried(
     subject: Client, proxy: FaultProxy, namespace: str, method: str, fault: object
 ) -> None:
     assert callable(fault)
     write: dict[str, Callable[[], Awaitable[object]]] = {
-        "POST": lambda: subject.create(CONFIG_MAPS, a_map(namespace)),
-        "PUT": lambda: subject.replace(CONFIG_MAPS, a_map(namespace)),
-        "PATCH": lambda: subject.apply(CONFIG_MAPS, a_map(namespace)),
+        "POST": lambda: subject.create(CONFIG_MAPS, config_map(namespace)),
+        "PUT": lambda: subject.replace(CONFIG_MAPS, config_map(namespace)),
+        "PATCH": lambda: subject.apply(CONFIG_MAPS, config_map(namespace)),
         "DELETE": lambda: subject.delete(CONFIG_MAPS, Key(namespace, "a")),
     }
-    await subject.request("GET", "/version")  # the connection is an old one, as it mostly is
+    await subject.request("GET", "/version")  # opens the connection, which is then reused
     if method != "POST":
-        await subject.create(CONFIG_MAPS, a_map(namespace))
+        await subject.create(CONFIG_MAPS, config_map(namespace))
     proxy.forget()
     proxy.on(f"{method} .*/configmaps", fault)
     with pytest.raises(ApiError) as caught:
@@ -65,16 +65,16 @@ async def test_a_write_whose_outcome_is_unknown_is_not_sent_again(
     assert len(proxy.writes()) == 1
 
 
-async def test_a_write_turned_away_for_load_is_sent_again_when_the_server_says(
+async def test_a_write_that_gets_429_is_retried_after_the_time_in_retry_after(
     subject: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     proxy.on("POST .*/configmaps", failure(429, "TooManyRequests", headers={"Retry-After": "1"}))
-    await subject.create(CONFIG_MAPS, a_map(namespace))
+    await subject.create(CONFIG_MAPS, config_map(namespace))
     first, second = proxy.writes()
     assert second.at - first.at >= 1
 
 
-async def test_a_server_that_was_away_for_a_moment_is_reached_by_the_same_call(
+async def test_a_write_whose_connection_was_refused_is_retried(
     subject: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     refused = {"code": "<error>", "method": "POST", "host": proxy.url.removeprefix("https://")}
@@ -85,17 +85,17 @@ async def test_a_server_that_was_away_for_a_moment_is_reached_by_the_same_call(
 
     await proxy.refuse()
     proxy.hang_up()
-    writing = asyncio.create_task(subject.create(CONFIG_MAPS, a_map(namespace)))
+    writing = asyncio.create_task(subject.create(CONFIG_MAPS, config_map(namespace)))
     await eventually(has_failed, expected=True)
     await proxy.accept()
     await writing
     assert len(proxy.writes()) == 1
 
 
-async def test_a_stale_replacement_is_a_conflict_and_changes_nothing(
+async def test_replacing_an_outdated_version_is_a_conflict_and_changes_nothing(
     subject: Client, client: Client, namespace: str
 ) -> None:
-    old = await client.create(CONFIG_MAPS, a_map(namespace, x="1"))
+    old = await client.create(CONFIG_MAPS, config_map(namespace, x="1"))
     new = await client.replace(CONFIG_MAPS, {**old, "data": {"x": "2"}})
     with pytest.raises(ApiError) as caught:
         await subject.replace(CONFIG_MAPS, {**old, "data": {"x": "3"}})
@@ -108,14 +108,14 @@ class Writes:
 
     def __init__(self, client: Client, namespace: str) -> None:
         self._client = client
-        self._object = a_map(namespace, x="1")
+        self._object = config_map(namespace, x="1")
 
     async def reconcile(self, request: Key) -> Result | None:
         await self._client.apply(CONFIG_MAPS, self._object)
         return None
 
 
-async def test_a_reconciliation_that_hangs_in_a_write_is_given_up_and_tried_again(
+async def test_a_reconciliation_whose_write_gets_no_response_times_out_and_is_retried(
     subject: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     controller = Controller(
@@ -163,27 +163,27 @@ async def pod_client(
     await client.close()
 
 
-async def test_a_token_that_was_replaced_is_read_again_when_the_server_refuses_the_old(
+async def test_a_replaced_token_is_read_again_when_the_server_refuses_the_old_one(
     proxy: FaultProxy, namespace: str, tmp_path: Path
 ) -> None:
     token = tmp_path / "token"
     token.write_text(f"{proxy.token}\n")
     async with pod_client(proxy, token, proxy.authority) as client:
-        await client.create(CONFIG_MAPS, a_map(namespace))
+        await client.create(CONFIG_MAPS, config_map(namespace))
         proxy.token = "the-next"  # noqa: S105 - opens nothing but this proxy
         token.write_text("the-next\n")
         await client.get(CONFIG_MAPS, Key(namespace, "a"))
         assert len(proxy.seen) == 3
 
 
-async def test_a_ca_that_was_replaced_is_trusted_after_the_next_look_at_it(
+async def test_a_replaced_ca_is_trusted_after_the_next_refresh(
     proxy: FaultProxy, namespace: str, tmp_path: Path
 ) -> None:
     token, ca = tmp_path / "token", tmp_path / "ca.crt"
     token.write_text(proxy.token)
     ca.write_text(proxy.authority.read_text())
     async with pod_client(proxy, token, ca, refresh_every=0.2) as client:
-        await client.create(CONFIG_MAPS, a_map(namespace))
+        await client.create(CONFIG_MAPS, config_map(namespace))
         new = proxy.rotate_ca("second")
         proxy.hang_up()
         ca.write_text(new.read_text())
@@ -198,13 +198,13 @@ async def _reaches(client: Client, namespace: str) -> bool:
     return True
 
 
-async def test_requests_that_hang_take_no_more_than_the_slots_there_are(
+async def test_at_most_32_requests_are_in_flight(
     subject: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     proxy.on("GET .*/configmaps", hang(), times=math.inf)
     asking = [asyncio.create_task(subject.get(CONFIG_MAPS, Key(namespace, "a"))) for _ in range(40)]
     await eventually(lambda: _count(proxy), 32)
-    await asyncio.sleep(0.2)  # in which another would come, if it were let through
+    await asyncio.sleep(0.2)  # another request would arrive in this time if it were sent
     assert len(proxy.seen) == 32
     for each in asking:
         each.cancel()

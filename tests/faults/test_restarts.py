@@ -1,4 +1,4 @@
-"""An API server that crashes and forgets its watches, and one that no longer has our CRDs."""
+"""An API server that crashes, and one whose CRDs are deleted."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from support.shop import Shop
 from support.waiting import HANG_SECONDS, eventually
 
 LATEST = WATCH_IDLE + 2 * Backoff.LONGEST + HANG_SECONDS
-"""Seconds until an operator has surely asked again for what it could not follow."""
+"""Seconds after which an operator has certainly reopened a broken watch."""
 
 CRASHES = 20 if os.environ.get("MCP_OPERATOR_WALKS") else 1
 
 
 @pytest.mark.timeout(1200 + 600 * CRASHES)
-async def test_a_crash_of_the_api_server_is_survived_and_what_was_missed_is_found(
+async def test_a_change_after_a_crash_of_the_api_server_is_reconciled(
     own_control_plane: ControlPlane, own_shop: Shop
 ) -> None:
     shop = own_shop
@@ -45,7 +45,7 @@ async def test_a_crash_of_the_api_server_is_survived_and_what_was_missed_is_foun
         await stable(shop, operator, {"red": dict.fromkeys(tools, "first")})
 
 
-async def test_crds_that_are_deleted_are_waited_for_and_nothing_is_deleted_meanwhile(
+async def test_the_operator_waits_for_deleted_crds_and_deletes_nothing_meanwhile(
     own_control_plane: ControlPlane, own_shop: Shop
 ) -> None:
     shop = own_shop
@@ -70,6 +70,6 @@ async def test_crds_that_are_deleted_are_waited_for_and_nothing_is_deleted_meanw
             await eventually(operator.unserved, plurals)
             assert not [write for write in operator.writes if write.startswith("DELETE")]
             await install_crds(shop.client)
-        # A watch of storage that is just taken down may fall silent, and its retry may be refused.
+        # A watch of a deleted CRD can become silent, and the API server can refuse its retry.
         await eventually(operator.unserved, set(), seconds=LATEST)
         await operator.idle()

@@ -1,4 +1,4 @@
-"""A restore of etcd, after which versions, generations and objects are those of an earlier time."""
+"""A restore of etcd, which sets versions, generations and objects back to an earlier time."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from support.shop import Shop
 from support.waiting import eventually
 
 LATER = 300
-"""Changes after the backup; a cluster makes as many in a few minutes."""
+"""The number of changes after the backup; a cluster has as many in a few minutes."""
 
 
 @pytest.fixture
 async def gateway(own_control_plane: ControlPlane, own_shop: Shop) -> AsyncIterator[Current]:
-    """What a gateway of the server `red` serves."""
+    """The catalog that a gateway of the server `red` serves."""
     current, index = Current(), own_shop.key(config_name("red"))
     async with connected(own_control_plane.kubeconfig) as client:
         informers = InformerSet(client)
@@ -52,7 +52,7 @@ async def tools(current: Current) -> dict[str, str]:
 
 
 async def children(shop: Shop, server: str) -> list[str]:
-    """Return the names of what is labeled as a child of a server."""
+    """Return the objects that have the label of a server's children."""
     return [
         f"{resource.kind} {key_of(obj).name}"
         for resource in CHILDREN
@@ -73,7 +73,7 @@ async def make_many_changes(shop: Shop) -> None:
         await shop.client.merge_patch(CONFIGMAPS, shop.key("counter"), change)
 
 
-async def test_a_restore_of_etcd_is_noticed_and_everybody_has_what_there_is_then(
+async def test_after_a_restore_of_etcd_operator_and_gateway_use_the_restored_state(
     own_control_plane: ControlPlane, own_shop: Shop, gateway: Current
 ) -> None:
     shop, cluster = own_shop, own_control_plane
@@ -95,7 +95,7 @@ async def test_a_restore_of_etcd_is_noticed_and_everybody_has_what_there_is_then
         operator.forget_requests()
 
         await asyncio.to_thread(cluster.restore_data, saved)
-        # The generation of this change is one that the operator has seen with other content.
+        # The operator has seen this generation before, with other content.
         await shop.patch("MCPTool", "kept", spec={"description": "third"})
 
         served = {"kept": "third", "lost": "first"}

@@ -1,4 +1,4 @@
-"""SIGTERM in the middle of work: what was begun is finished, then the lease is given back."""
+"""On SIGTERM the operator finishes what is in progress, then releases the lease."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ WORKERS = 2
 SERVERS = {f"server-{number:02}" for number in range(20)}
 
 WRITE_SECONDS = 0.2
-"""How long each write of a reconciler takes; with four or so for a server that is a second."""
+"""How long each write of a reconciler takes; a server takes about four."""
 
 
 @pytest.fixture
 async def replicas(control_plane: Cluster, shop: Shop) -> AsyncIterator[Replicas]:
     if not isinstance(control_plane, ControlPlane):
-        pytest.skip("the cluster is not ours, so there is no audit log to read")
+        pytest.skip("an existing cluster has no audit log that the test can read")
     replicas = Replicas(control_plane, shop)
     yield replicas
     await replicas.stop()
@@ -54,12 +54,12 @@ def reads_lease(seen: Seen) -> bool:
     return seen.method == "GET" and "/leases/" in seen.path
 
 
-async def test_what_is_in_progress_is_finished_and_nothing_else_before_the_lease_is_given_back(
+async def test_work_in_progress_is_finished_before_the_lease_is_released(
     replicas: Replicas, shop: Shop, proxy: FaultProxy
 ) -> None:
     operator = await replicas.start(proxy.kubeconfig, workers=WORKERS)
     await eventually(operator.leads, expected=True)
-    standby = await replicas.start()  # would take the lease as soon as it is free
+    standby = await replicas.start()  # it acquires the lease as soon as it is free
     for name in SERVERS:
         await shop.server(name)
 
@@ -68,17 +68,17 @@ async def test_what_is_in_progress_is_finished_and_nothing_else_before_the_lease
 
     await eventually(begun, expected=True)
     before = named(proxy.writes())
-    written, told = len(proxy.writes()), len(proxy.seen)
+    written, seen = len(proxy.writes()), len(proxy.seen)
     operator.terminate()
     assert await operator.ended() == 0
 
     after = named(proxy.writes()[written:])
     assert after
-    assert len(after - before) <= WORKERS  # those that had been begun and had written nothing yet
+    assert len(after - before) <= WORKERS  # those that had started and had written nothing yet
     assert named(proxy.writes("/status")) == before | after
-    stopping = [seen.method for seen in proxy.seen[told:] if is_work(seen) or reads_lease(seen)]
+    stopping = [one.method for one in proxy.seen[seen:] if is_work(one) or reads_lease(one)]
     assert "PATCH" in stopping
-    assert "GET" not in stopping[:-1]  # only who gives it back reads the lease, after all work
+    assert "GET" not in stopping[:-1]  # the lease is read only to release it, after all work
     await eventually(standby.leads, expected=True)
     found = await replicas.writes()
     assert writes_without_lease(found) == []

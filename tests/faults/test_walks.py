@@ -1,13 +1,13 @@
-"""Random walks: whatever users do and whatever breaks, all ends as the model says.
+"""Random walks of users and faults, whose end states must match the model.
 
-A few walks are taken with every run of the tests, always the same ones as long as the rules stay
-the same. `MCP_OPERATOR_WALKS=1000` takes a thousand others, as happens at night.
+Every run of the tests takes a few walks, always the same ones as long as the rules stay the same.
+`MCP_OPERATOR_WALKS=1000` takes a thousand others, as CI does every night.
 
-A walk that fails is taken again in ever shorter forms, for five minutes at most. The report shows
-the shortest as a program, and `@reproduce_failure(…)`: put above the class `Walk`, that takes the
-same walk again. The steps are the same then; how far the operator is at each of them is not. What
-only fails now and then is reported as flaky: at the end stand the steps of the first walk that
-failed, and why. The option `--hypothesis-seed=7` chooses the walks that the variable asks for.
+Hypothesis shrinks a walk that fails, for at most five minutes. The report shows the shortest walk
+as a program, and `@reproduce_failure(…)`: above the class `Walk`, the decorator repeats that walk.
+The steps are then the same, but not how far the operator is at each of them. A walk that fails only
+sometimes is reported as flaky: the end of the report shows the steps of the first walk that failed,
+and why. The option `--hypothesis-seed=7` chooses the walks that the variable requests.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from support.controlplane import Cluster
 from support.mutations import MutationDetector
 
 WALKS = int(os.environ.get("MCP_OPERATOR_WALKS") or 0)
-"""How many walks are taken; by default few, and always the same."""
+"""How many walks are taken; by default a few, always the same."""
 
 SETTINGS = settings(
     max_examples=WALKS or 10,
@@ -49,23 +49,23 @@ SETTINGS = settings(
 
 
 class ErrorLog(logging.Handler):
-    """Collects the errors that are logged: an operator that works has none."""
+    """Collects logged errors: a working operator logs none."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
-        self.heard: list[str] = []
+        self.messages: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.heard.append(self.format(record))
+        self.messages.append(self.format(record))
 
 
 @pytest.fixture
 def logged_errors(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
-    """What is complained of. Mere warnings, of every watch that breaks, are not kept."""
+    """The logged errors. Warnings, which every broken watch causes, are not collected."""
     caplog.set_level(logging.ERROR, "mcp_operator")
     handler = ErrorLog()
     logging.getLogger().addHandler(handler)
-    yield handler.heard
+    yield handler.messages
     logging.getLogger().removeHandler(handler)
 
 
@@ -79,8 +79,8 @@ def context(
     short_pauses: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[WalkContext]:
-    """Where the walks are taken: an event loop of their own, a proxy, and a user beside it."""
-    monkeypatch.setattr(Backoff, "FACTOR", 1.0)  # walks break watches more often than networks do
+    """The context of the walks: an event loop, a proxy, and a user who bypasses it."""
+    monkeypatch.setattr(Backoff, "FACTOR", 1.0)  # walks break watches more often than real networks
     kubeconfig = active_cluster.kubeconfig
 
     def clean_up() -> None:
@@ -106,7 +106,7 @@ def context(
 
 
 @pytest.mark.timeout(1200 + 60 * WALKS)
-def test_random_walks_end_as_the_model_says(context: WalkContext) -> None:
+def test_random_walks_end_in_the_state_of_the_model(context: WalkContext) -> None:
     Walk.context = context
     try:
         run_state_machine_as_test(Walk, settings=SETTINGS)

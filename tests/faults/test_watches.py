@@ -1,4 +1,4 @@
-"""Caches behind a faulty network: whatever happens to a watch, they hold what the server has."""
+"""Informer caches with network faults match the API server after every fault of a watch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from aiohttp import ClientTimeout
 
 from faults.actions import Action, Lines, answer, ask_for, cut, edit, error_line, failure, hang
-from faults.observed_informer import ObservedInformer, a_map, observed_informer, watch_opened
+from faults.observed_informer import ObservedInformer, config_map, observed_informer, watch_opened
 from faults.outages import EXPIRED, SHORTEST_PAUSES, watch_outage
 from faults.proxy import FaultProxy
 from faults.watch_edits import duplicated, reordered
@@ -39,7 +39,7 @@ async def change(client: Client, namespace: str, name: str, value: str) -> None:
     await client.merge_patch(CONFIG_MAPS, Key(namespace, name), {"data": {"x": value}})
 
 
-async def test_a_first_list_asks_for_the_newest_state(
+async def test_the_first_list_requests_the_newest_state(
     observed: ObservedInformer, subject: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     async with observed_informer(subject, namespace):
@@ -47,7 +47,7 @@ async def test_a_first_list_asks_for_the_newest_state(
         assert "resourceVersion" not in first.query
 
 
-async def test_a_watch_that_breaks_goes_on_where_it_was(
+async def test_a_broken_watch_resumes_at_its_version(
     observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     version = observed.informer.processor.resource_version
@@ -62,7 +62,7 @@ async def test_a_watch_that_breaks_goes_on_where_it_was(
     assert observed.summary == ["Updated a"]
 
 
-async def test_a_server_that_cannot_list_within_a_watch_is_listed_by_pages(
+async def test_without_support_for_streamed_lists_the_list_is_paged(
     observed: ObservedInformer, subject: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     proxy.on("sendInitialEvents", failure(400, "BadRequest"), times=math.inf)
@@ -71,7 +71,7 @@ async def test_a_server_that_cannot_list_within_a_watch_is_listed_by_pages(
     assert [("limit" in seen.query) for seen in proxy.lists()] == [False, True]
 
 
-async def test_a_list_that_expires_between_its_pages_begins_again(
+async def test_a_list_that_expires_between_pages_starts_again(
     observed: ObservedInformer, subject: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     proxy.on("sendInitialEvents", failure(400, "BadRequest"))
@@ -83,7 +83,7 @@ async def test_a_list_that_expires_between_its_pages_begins_again(
     assert pages[:4] == [False, True, False, True]
 
 
-async def test_a_bookmark_moves_the_version_and_tells_nobody(
+async def test_a_bookmark_updates_the_version_without_an_event(
     observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     secret = {"metadata": {"namespace": namespace, "name": "other"}}
@@ -103,8 +103,8 @@ async def test_a_bookmark_moves_the_version_and_tells_nobody(
     assert observed.summary == []
 
 
-@pytest.mark.parametrize("silence", ["of the stream", "of the answer"])
-async def test_a_dead_connection_is_noticed_by_its_silence(
+@pytest.mark.parametrize("silence", ["of the stream", "of the response"])
+async def test_a_silent_watch_is_reopened_after_a_timeout(
     *,
     observed: ObservedInformer,
     client: Client,
@@ -115,7 +115,7 @@ async def test_a_dead_connection_is_noticed_by_its_silence(
 ) -> None:
     assert client_module._WATCH_TIMEOUT.sock_read == WATCH_IDLE <= 70
     monkeypatch.setattr(client_module, "_WATCH_TIMEOUT", ClientTimeout(sock_read=0.5))
-    if silence == "of the answer":
+    if silence == "of the response":
         proxy.on(WATCH, hang())
         proxy.kill()
     else:
@@ -127,7 +127,7 @@ async def test_a_dead_connection_is_noticed_by_its_silence(
     assert proxy.lists() == []
 
 
-async def test_a_server_that_refuses_is_tried_ever_less_often(
+async def test_refused_connections_are_retried_with_backoff(
     observed: ObservedInformer, subject: Client, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     labels = {"code": "<error>", "method": "GET", "host": proxy.url.removeprefix("https://")}
@@ -149,7 +149,7 @@ async def test_a_server_that_refuses_is_tried_ever_less_often(
 
 
 @pytest.mark.parametrize("refusal", [EXPIRED, TOO_LARGE], ids=["too old", "too large"])
-async def test_a_version_that_the_server_does_not_have_leads_to_one_list(
+async def test_a_version_that_the_server_does_not_have_causes_one_list(
     observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str, refusal: Action
 ) -> None:
     proxy.on(WATCH, refusal)
@@ -160,14 +160,16 @@ async def test_a_version_that_the_server_does_not_have_leads_to_one_list(
     assert observed.summary == ["Updated a"]
 
 
-async def test_versions_that_expire_again_and_again_are_listed_ever_less_often(
+async def test_versions_that_keep_expiring_are_listed_with_backoff(
     observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     proxy.on("sendInitialEvents", failure(400, "BadRequest"), times=math.inf)
     proxy.on("watch=true.*resourceVersion=[0-9]", EXPIRED, times=math.inf)
     proxy.kill()
     await eventually(lambda: _pages(proxy, len(SHORTEST_PAUSES) + 2), expected=True)
-    _, *listed = [seen.at for seen in proxy.lists() if "limit" in seen.query]  # one at once
+    _, *listed = [
+        seen.at for seen in proxy.lists() if "limit" in seen.query
+    ]  # the first comes at once
     assert listed[len(SHORTEST_PAUSES)] - listed[0] >= sum(SHORTEST_PAUSES)
     proxy.forget()
     await change(client, namespace, "a", "2")
@@ -182,7 +184,7 @@ async def test_versions_that_expire_again_and_again_are_listed_ever_less_often(
     ],
     ids=["a Status", "text"],
 )
-async def test_a_busy_server_is_asked_again_when_it_says_and_for_the_same_version(
+async def test_a_watch_that_gets_429_is_retried_after_retry_after_at_the_same_version(
     observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str, busy: Action
 ) -> None:
     proxy.on(WATCH, busy)
@@ -195,7 +197,7 @@ async def test_a_busy_server_is_asked_again_when_it_says_and_for_the_same_versio
     assert proxy.lists() == []
 
 
-async def test_watches_that_end_at_once_are_opened_ever_less_often(
+async def test_watches_that_end_at_once_are_reopened_with_backoff(
     observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     proxy.on(WATCH, answer(200), times=3)
@@ -210,7 +212,7 @@ async def test_watches_that_end_at_once_are_opened_ever_less_often(
     assert proxy.lists() == []
 
 
-async def test_what_was_deleted_while_nobody_watched_is_told_with_its_last_state(
+async def test_an_object_deleted_during_an_outage_is_reported_with_its_last_known_state(
     observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     async with watch_outage(proxy):
@@ -222,12 +224,12 @@ async def test_what_was_deleted_while_nobody_watched_is_told_with_its_last_state
     assert event.object["data"] == {"x": "1"}
 
 
-async def test_what_was_deleted_and_recreated_while_nobody_watched_is_told_as_both(
+async def test_an_object_recreated_during_an_outage_is_reported_as_deleted_and_created(
     observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     async with watch_outage(proxy):
         await client.delete(CONFIG_MAPS, Key(namespace, "a"))
-        await client.create(CONFIG_MAPS, a_map(namespace, "a", "2"))
+        await client.create(CONFIG_MAPS, config_map(namespace, "a", "2"))
     await observed.holds(a="2", b="1")
     assert observed.summary == ["Deleted a", "Created a"]
     gone, new = observed.events
@@ -235,7 +237,7 @@ async def test_what_was_deleted_and_recreated_while_nobody_watched_is_told_as_bo
     assert uid_of(gone.object) != uid_of(new.object)
 
 
-async def test_an_event_that_comes_twice_is_told_once(
+async def test_a_duplicated_event_is_reported_once(
     observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     proxy.on(WATCH, edit(duplicated))
@@ -248,7 +250,7 @@ async def test_an_event_that_comes_twice_is_told_once(
     assert observed.summary == ["Updated a", "Updated b", "Deleted a"]
 
 
-async def test_an_older_state_that_comes_later_is_not_taken(
+async def test_an_older_state_that_arrives_later_is_ignored(
     observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     proxy.on(WATCH, edit(reordered))
@@ -261,7 +263,7 @@ async def test_an_older_state_that_comes_later_is_not_taken(
     assert observed.summary == ["Updated a", "Updated b"]
 
 
-async def test_a_watch_cut_within_a_line_goes_on_without_a_list(
+async def test_a_watch_that_is_cut_within_a_line_resumes_without_a_list(
     observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     rule = proxy.on(WATCH, cut(after=300))
@@ -275,7 +277,7 @@ async def test_a_watch_cut_within_a_line_goes_on_without_a_list(
 @pytest.mark.parametrize(
     "garbage", [b"<html>\n", b'{"type":"NEWS","object":{}}\n', b'{"type":"ADDED"}\n']
 )
-async def test_a_line_that_is_no_event_leads_to_a_list_and_to_no_crash(
+async def test_an_invalid_line_of_a_watch_causes_a_list(
     observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str, garbage: bytes
 ) -> None:
     async def spoiled(lines: Lines) -> Lines:

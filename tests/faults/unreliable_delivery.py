@@ -1,4 +1,4 @@
-"""Delivery of notifications from the caches to their handlers that loses, delays and reorders."""
+"""Delivery of notifications from caches to handlers that drops, delays and reorders them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mcp_operator.runtime.notification import Event, Handler
 from support.operators import Operator
 
 LONGEST = 0.2
-"""Seconds that a notification may be late."""
+"""The maximum delay of a notification in seconds."""
 
 
 @dataclass(frozen=True)
 class DeliveryFaults:
-    """The probability of each fault of a notification; all are delayed and reordered."""
+    """The probability of each fault; all notifications are delayed and reordered."""
 
     dropped: float = 0.0
     merged: float = 0.3
@@ -61,7 +61,7 @@ class UnreliableDelivery:
 
 
 def merged(first: Event, second: Event) -> Event | None:
-    """Merge two notifications about one object, if one can stand for both."""
+    """Merge two notifications about one object, if that is possible."""
     if key_of(first.object) != key_of(second.object) or first.new is None or second.old is None:
         return None
     type_ = "Deleted" if second.new is None else first.type
@@ -71,16 +71,16 @@ def merged(first: Event, second: Event) -> Event | None:
 
 @contextmanager
 def unreliable_delivery(operator: Operator, faults: DeliveryFaults, seed: int) -> Iterator[None]:
-    """Deliver all notifications unreliably; those that wait at the end are delivered then."""
-    chance = random.Random(seed)  # noqa: S311 - what fails has to fail again
-    straight = {informer: [*informer.processor._handlers] for informer in operator.informers}
-    posts = []
-    for informer, handlers in straight.items():
-        between = [UnreliableDelivery(handler, faults, chance) for handler in handlers]
-        informer.processor._handlers[:] = between
-        posts += between
+    """Deliver notifications unreliably; deliver those that are pending when the block ends."""
+    chance = random.Random(seed)  # noqa: S311 - a failure must be reproducible
+    original = {informer: [*informer.processor._handlers] for informer in operator.informers}
+    deliveries = []
+    for informer, handlers in original.items():
+        unreliable = [UnreliableDelivery(handler, faults, chance) for handler in handlers]
+        informer.processor._handlers[:] = unreliable
+        deliveries += unreliable
     yield
-    for informer, handlers in straight.items():
+    for informer, handlers in original.items():
         informer.processor._handlers[:] = handlers
-    for post in posts:
-        post.deliver_all()
+    for delivery in deliveries:
+        delivery.deliver_all()

@@ -1,7 +1,7 @@
-"""A user and an environment that act at random; each step is a rule of a Hypothesis state machine.
+"""Random steps of a user and of faults, each a rule of a Hypothesis state machine.
 
-Every rule acts on the real API server and on the model. What a rule may draw depends on the model
-alone, so that the same choices make the same walk, however fast the machine is.
+Every rule acts on the real API server and on the model. What a rule can draw depends only on the
+model, so that the same choices lead to the same walk on every machine.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ OBJECTS = {
     Identity("MCPResource", "a"): "red",
     Identity("MCPResource", "b"): "blue",
 }
-"""All objects of a walk, each with its team at the beginning. There are only a few names, so that
-objects are created again under names that existed before."""
+"""All objects of a walk, each with its first team. There are only a few names, so that objects
+are recreated under names that existed before."""
 
 SOURCES = {"MCPTool": SERVICES, "MCPPrompt": (None, None), "MCPResource": (CONFIG_MAP, None)}
-"""What an object may refer to, one of two."""
+"""The two references of which an object has one."""
 
 
 class Run(Protocol):
-    """Runs a coroutine to its end, and the event loop meanwhile."""
+    """Runs the event loop until a coroutine has finished."""
 
     def __call__(self, doing: Coroutine[Any, Any, T], /) -> T: ...
 
@@ -69,11 +69,11 @@ class WalkContext:
 
     Attributes:
         user: The client of the user, which bypasses the proxy.
-        proxy: What the operators connect through.
-        run: Runs a coroutine on the event loop that all of them share.
+        proxy: The proxy that the operators use.
+        run: Runs a coroutine on the shared event loop.
         logged_errors: The errors that have been logged.
-        clean_up: Called after each walk; raises if the walk left anything behind.
-        first_failure: The steps of the first walk that failed, and why it did.
+        clean_up: Called after each walk; raises if the walk modified cached objects.
+        first_failure: The steps of the first walk that failed, and its error.
     """
 
     user: Client
@@ -98,14 +98,14 @@ def recorded(method: Callable[Concatenate[Walk, P], None]) -> Callable[Concatena
 
 
 def one_of(choices: Callable[[Walk], Collection[Any]]) -> st.SearchStrategy[Any]:
-    """Draw one of what a walk has at that moment."""
+    """Draw one of the choices that a walk has at that step."""
     return st.runner().flatmap(lambda walk: st.sampled_from(sorted(choices(walk))))
 
 
 absent = one_of(lambda walk: OBJECTS.keys() - walk.model.objects.keys())
 present = one_of(lambda walk: walk.model.objects)
-closed = one_of(lambda walk: set(SERVERS) - walk.model.servers.keys())
-opened = one_of(lambda walk: walk.model.servers)
+missing_servers = one_of(lambda walk: set(SERVERS) - walk.model.servers.keys())
+existing_servers = one_of(lambda walk: walk.model.servers)
 teams = st.sampled_from(TEAMS)
 entries = st.sampled_from(ENTRIES)
 sources = st.integers(0, 1)
@@ -137,7 +137,7 @@ class Walk(RuleBasedStateMachine):
         self._create_objects()
 
     def _create_objects(self) -> None:
-        """Begin with two servers that select objects of every kind, and a name claimed twice."""
+        """Start with two servers that select objects of every kind, and two tools of one name."""
         for name in SERVERS:
             self.create_server(name, Selection(name))
             self.expose_or_hide(name)
@@ -206,14 +206,14 @@ class Walk(RuleBasedStateMachine):
             self.create(identity, team, entry, source)
 
     @precondition(lambda walk: len(walk.model.servers) < len(SERVERS))
-    @rule(name=closed, selection=selections)
+    @rule(name=missing_servers, selection=selections)
     @recorded
     def create_server(self, name: str, selection: Selection) -> None:
         self._do(self._shop.create("MCPServer", name, spec=selectors(selection)))
         self.model.servers[name] = Server(selection)
 
     @with_server
-    @rule(name=opened, unseen=st.booleans())
+    @rule(name=existing_servers, unseen=st.booleans())
     @recorded
     def delete_server(self, name: str, *, unseen: bool) -> None:
         with self._unobserved(unseen=unseen):
@@ -221,7 +221,7 @@ class Walk(RuleBasedStateMachine):
         del self.model.servers[name]
 
     @with_server
-    @rule(name=opened, selection=selections, unseen=st.booleans())
+    @rule(name=existing_servers, selection=selections, unseen=st.booleans())
     @recorded
     def recreate_server(self, name: str, selection: Selection, *, unseen: bool) -> None:
         with self._unobserved(unseen=unseen):
@@ -229,21 +229,21 @@ class Walk(RuleBasedStateMachine):
             self.create_server(name, selection)
 
     @with_server
-    @rule(name=opened, selection=selections)
+    @rule(name=existing_servers, selection=selections)
     @recorded
     def select(self, name: str, selection: Selection) -> None:
         self._do(self._shop.patch("MCPServer", name, spec=selectors(selection)))
         self.model.servers[name].selection = selection
 
     @with_server
-    @rule(name=opened, policy=st.sampled_from(("RejectAll", "OldestWins")))
+    @rule(name=existing_servers, policy=st.sampled_from(("RejectAll", "OldestWins")))
     @recorded
     def decide_conflicts(self, name: str, policy: Policy) -> None:
         self._do(self._shop.patch("MCPServer", name, spec={"naming": {"onConflict": policy}}))
         self.model.servers[name].policy = policy
 
     @with_server
-    @rule(name=opened)
+    @rule(name=existing_servers)
     @recorded
     def expose_or_hide(self, name: str) -> None:
         server = self.model.servers[name]
@@ -335,7 +335,7 @@ class Walk(RuleBasedStateMachine):
         self._do(self.environment.rest())
         self.steps = 0
 
-    # What must hold
+    # Invariants
 
     def check(self) -> None:
         """Check that no two workers have the same key, and that informers report what they hold."""
@@ -358,14 +358,14 @@ class Walk(RuleBasedStateMachine):
             self.context.clean_up()
 
     def _report(self, error: BaseException | None) -> None:
-        """Keep the first failure, since the same walk may not fail again."""
+        """Keep the first failure, because the same walk might not fail again."""
         is_failure = isinstance(error, Exception) and not isinstance(error, HypothesisException)
         if is_failure and not self.context.first_failure:
             self.context.first_failure = "\n".join([*self.history, repr(error)])
 
     @contextmanager
     def _unobserved(self, *, unseen: bool) -> Iterator[None]:
-        """Cut all watches while something happens, and let their versions expire meanwhile."""
+        """Cut all watches until the block ends, and let their versions expire."""
         unseen = unseen and self.environment.is_watching
         if unseen:
             self._do(self.environment.cut_watches())

@@ -1,4 +1,4 @@
-"""What may happen to the lines of a watch on their way: edits for `faults.actions.edit`."""
+"""Edits of the lines of a watch, for `faults.actions.edit`."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from collections.abc import AsyncIterator
 from faults.actions import Lines
 
 TOGETHER = 0.05
-"""Seconds between two events that may change places or be merged."""
+"""The maximum time in seconds between two events that can be swapped or merged."""
 
 
 async def duplicated(lines: Lines) -> Lines:
-    """Send every line a second time."""
+    """Send every line twice."""
     async for line in lines:
         yield line
         yield line
 
 
 async def reordered(lines: Lines) -> Lines:
-    """Let the first two lines change places."""
+    """Swap the first two lines."""
     first, second = await anext(lines), await anext(lines)
     yield second
     yield first
@@ -32,17 +32,17 @@ async def reordered(lines: Lines) -> Lines:
 class ChaoticStream:
     """Delays, repeats, merges and reorders lines, and cuts the stream within one, at random.
 
-    It stays within the contract of a watch: events of one object keep their order, a bookmark comes
-    after all that it covers, and a stream is not cut between events that have changed places, since
-    the client would go on after the later of the two.
+    It respects the contract of a watch: events of one object keep their order, a bookmark comes
+    after all events that it covers, and a stream is not cut between swapped events, because the
+    client would resume after the later of the two.
     """
 
     def __init__(self, seed: int) -> None:
-        self._chance = random.Random(seed)  # noqa: S311 - a test that fails has to fail again
+        self._chance = random.Random(seed)  # noqa: S311 - a failure must be reproducible
         self.done: dict[str, int] = dict.fromkeys(("cut", "moved", "merged", "repeated"), 0)
 
     async def edit(self, lines: Lines) -> Lines:
-        """Change the lines of a watch; to be given to `faults.actions.edit`."""
+        """Change the lines of a watch; an argument for `faults.actions.edit`."""
         async for batch in _batches(lines):
             if self._likely(0.1, "cut"):
                 yield batch[0][: len(batch[0]) // 2]
@@ -58,7 +58,7 @@ class ChaoticStream:
         return happens
 
     def _merged(self, batch: list[bytes]) -> list[bytes]:
-        """Leave out changes of an object that has another change after them."""
+        """Leave out a change of an object if a later change follows."""
         kept: list[bytes] = []
         for number, line in enumerate(batch):
             type_, uid = _identity(line)
@@ -69,7 +69,7 @@ class ChaoticStream:
         return kept
 
     def _mixed(self, batch: list[bytes]) -> list[bytes]:
-        """Let neighbors change places that are events of different objects."""
+        """Swap adjacent events of different objects."""
         mixed = batch[:]
         for number in range(1, len(mixed)):
             (one, first), (other, second) = _identity(mixed[number - 1]), _identity(mixed[number])
@@ -80,13 +80,13 @@ class ChaoticStream:
 
 
 def _identity(line: bytes) -> tuple[str, str]:
-    """Return what happened, and to which object."""
+    """Return the type of an event, and the UID of its object."""
     event = json.loads(line)
     return event["type"], event["object"].get("metadata", {}).get("uid", "")
 
 
 async def _batches(lines: Lines) -> AsyncIterator[list[bytes]]:
-    """Collect the lines that come together."""
+    """Yield lists of lines that arrive close together."""
     batch: list[bytes] = []
     upcoming = asyncio.ensure_future(anext(lines, b""))
     try:

@@ -27,7 +27,7 @@ PRELOADED = ("mcp_operator.app.control_plane", "kubernetes_asyncio.client", __na
 
 @functools.cache
 def _forks() -> ForkServerContext:
-    """Start the process that forks. Its path is ours, of which by itself it knows nothing."""
+    """Start the process that forks, with the module search path of this process."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([*PRELOADED])
     with pytest.MonkeyPatch.context() as patch:
@@ -37,39 +37,39 @@ def _forks() -> ForkServerContext:
 
 
 class ForkedOperator:
-    """One such process, without a lease."""
+    """One operator process, without a lease."""
 
     def __init__(self, kubeconfig: Path, namespace: str) -> None:
-        """Start it for one namespace; what it logs goes to a file beside its kubeconfig."""
-        self._log = kubeconfig.with_suffix(".log")
-        self._log.touch()
+        """Start it for one namespace; it logs to a file next to its kubeconfig."""
+        self._log_file = kubeconfig.with_suffix(".log")
+        self._log_file.touch()
         command = [
             *("operator", f"--kubeconfig={kubeconfig}", f"--namespace={namespace}"),
             *("--metrics-port=0", "--health-port=0", "--bind-address=127.0.0.1"),
             *("--no-leader-elect", "--log-level=warning", f"--gateway-image={GATEWAY_IMAGE}"),
         ]
-        self._process = _forks().Process(target=_run, args=(command, self._log), daemon=True)
+        self._process = _forks().Process(target=_run, args=(command, self._log_file), daemon=True)
         self._process.start()
-        self._is_gone = False
+        self._has_ended = False
 
-    def said(self) -> str:
-        """Return what it has logged, warnings and worse."""
-        return self._log.read_text(encoding="utf-8")
+    def log(self) -> str:
+        """Return the warnings and errors that it has logged."""
+        return self._log_file.read_text(encoding="utf-8")
 
     def kill(self) -> None:
-        """End it with SIGKILL, unless it is gone: a request of it may outlive it."""
-        if not self._is_gone:
+        """Kill it with SIGKILL, unless it has ended; its last requests can still arrive."""
+        if not self._has_ended:
             self._process.kill()
 
-    async def gone(self) -> None:
+    async def ended(self) -> None:
         """Wait until it has ended."""
         await asyncio.to_thread(self._process.join)
         self._process.close()
-        self._is_gone = True
+        self._has_ended = True
 
 
 def _run(command: list[str], log: Path) -> None:
-    """Be the operator; end with the process that wants it, however that ends."""
+    """Run the operator, and exit when the parent process ends for any reason."""
     output = os.open(log, os.O_WRONLY | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(output, stream)
