@@ -29,7 +29,7 @@ def run(*argv: str) -> int:
 
 
 def leave(*argv: str) -> int:
-    """Run what argparse itself ends."""
+    """Run a command line that ends in argparse."""
     with pytest.raises(SystemExit) as caught:
         cli.main(list(argv))
     return int(caught.value.code or 0)
@@ -91,7 +91,7 @@ def test_the_crds_are_printed_as_yaml_documents(capsys: Output) -> None:
     }
 
 
-def test_good_files_are_valid(capsys: Output) -> None:
+def test_validate_succeeds_for_valid_files(capsys: Output) -> None:
     assert run("validate", str(SAMPLES)) == cli.EXIT_OK
 
     shown = capsys.readouterr()
@@ -99,7 +99,7 @@ def test_good_files_are_valid(capsys: Output) -> None:
     assert "no problems" in shown.err
 
 
-def test_bad_files_are_not_valid(tmp_path: Path, capsys: Output) -> None:
+def test_validate_fails_for_invalid_files(tmp_path: Path, capsys: Output) -> None:
     (tmp_path / "bad.yaml").write_text("kind: [\n")
 
     assert run("validate", str(tmp_path)) == cli.EXIT_PROBLEM
@@ -108,7 +108,7 @@ def test_bad_files_are_not_valid(tmp_path: Path, capsys: Output) -> None:
     assert shown.err == "1 problem in 1 file\n"
 
 
-def test_a_wrong_setting_is_one_line_and_the_usage_code(capsys: Output) -> None:
+def test_an_invalid_setting_prints_one_line_and_exits_with_the_usage_code(capsys: Output) -> None:
     assert run("serve", "samples", "--port", "http") == cli.EXIT_USAGE
 
     assert capsys.readouterr().err == (
@@ -116,7 +116,7 @@ def test_a_wrong_setting_is_one_line_and_the_usage_code(capsys: Output) -> None:
     )
 
 
-def test_an_expected_error_is_a_sentence_without_traceback(tmp_path: Path, capsys: Output) -> None:
+def test_an_expected_error_is_printed_without_a_traceback(tmp_path: Path, capsys: Output) -> None:
     assert run("serve", str(tmp_path)) == cli.EXIT_PROBLEM
 
     assert capsys.readouterr().err == (
@@ -125,7 +125,7 @@ def test_an_expected_error_is_a_sentence_without_traceback(tmp_path: Path, capsy
     )
 
 
-def test_a_folder_without_anything_to_check_is_not_valid(tmp_path: Path, capsys: Output) -> None:
+def test_validate_fails_for_a_folder_without_objects(tmp_path: Path, capsys: Output) -> None:
     (tmp_path / "deployment.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\n")
 
     assert run("validate", str(tmp_path)) == cli.EXIT_PROBLEM
@@ -143,12 +143,12 @@ def replace_serve(monkeypatch: pytest.MonkeyPatch, error: BaseException | None) 
     monkeypatch.setattr("mcp_operator.core.logs.configure", lambda *_: None)
 
 
-def test_a_process_that_stops_by_itself_succeeded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_ends_without_an_error_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
     replace_serve(monkeypatch, None)
     assert run("serve", "samples") == cli.EXIT_OK
 
 
-def test_every_expected_error_of_a_group_is_a_sentence(
+def test_every_expected_error_of_a_group_is_printed(
     monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     inner = ExceptionGroup("inner", [OperatorError("Two is wrong.")])
@@ -158,14 +158,14 @@ def test_every_expected_error_of_a_group_is_a_sentence(
     assert capsys.readouterr().err == "mcp-operator: One is wrong.\nmcp-operator: Two is wrong.\n"
 
 
-def test_a_bug_is_not_hidden_behind_an_expected_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_in_a_group_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     replace_serve(monkeypatch, ExceptionGroup("both", [OperatorError("Fine."), ValueError("bug")]))
 
     with pytest.raises(ExceptionGroup):
         run("serve", "samples")
 
 
-def test_ctrl_c_before_anything_runs_leaves_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_exits_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     replace_serve(monkeypatch, KeyboardInterrupt())
     assert run("serve", "samples") == cli.EXIT_INTERRUPTED
 
@@ -177,7 +177,7 @@ def test_ctrl_c_before_anything_runs_leaves_no_traceback(monkeypatch: pytest.Mon
         (["gateway", "--namespace=demo", "--server=shop"], "data_plane", "run_gateway"),
     ],
 )
-def test_a_process_gets_its_settings(
+def test_each_command_passes_its_settings_to_its_entry_point(
     command: list[str], module: str, function: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[Any] = []
@@ -208,7 +208,7 @@ def test_a_flood_of_failing_calls_does_not_flood_the_log(capsys: Output) -> None
     assert lines.count("A client made a call") == 1000
 
 
-def test_nobody_reading_the_output_is_no_crash() -> None:
+def test_a_closed_output_pipe_is_not_an_error() -> None:
     command = f"{sys.executable} -m mcp_operator crds | head -n 1"
     done = subprocess.run(  # noqa: S602 - a pipe is the point
         command, shell=True, check=True, capture_output=True, text=True
@@ -224,12 +224,12 @@ def test_nobody_reading_the_output_is_no_crash() -> None:
         "import mcp_operator.local.validation",
     ],
 )
-def test_what_needs_no_cluster_loads_no_kubernetes_client(code: str) -> None:
+def test_commands_without_a_cluster_do_not_import_the_kubernetes_client(code: str) -> None:
     loaded = in_a_new_process(f"{code}; import sys; print('kubernetes_asyncio' in sys.modules)")
     assert loaded == "False\n"
 
 
-def test_serving_files_loads_no_terminal_application() -> None:
+def test_serve_does_not_import_the_terminal_library() -> None:
     code = "import mcp_operator.app.serve, sys; print('prompt_toolkit' in sys.modules)"
     assert in_a_new_process(code) == "False\n"
 
@@ -246,7 +246,7 @@ def test_without_the_sdk_inspect_says_how_to_install_it(
 
 
 @pytest.mark.parametrize(("succeeded", "code"), [(True, cli.EXIT_OK), (False, cli.EXIT_TOOL_ERROR)])
-def test_the_exit_code_of_a_call_tells_whether_the_tool_succeeded(
+def test_the_exit_code_of_a_call_depends_on_the_result_of_the_tool(
     monkeypatch: pytest.MonkeyPatch, *, succeeded: bool, code: int
 ) -> None:
     async def run_call(_: object) -> bool:
@@ -256,7 +256,7 @@ def test_the_exit_code_of_a_call_tells_whether_the_tool_succeeded(
     assert run("inspect", "call", "http://127.0.0.1:1/mcp", "search") == code
 
 
-def test_a_help_screen_loads_no_http_library() -> None:
+def test_the_parser_does_not_import_http_libraries() -> None:
     code = "from mcp_operator.cli import build_parser; build_parser()"
     libraries = "{'aiohttp', 'httpx2', 'mcp'}"
     loaded = in_a_new_process(f"{code}; import sys; print({libraries} & set(sys.modules))")

@@ -1,4 +1,4 @@
-"""No test fails because the machine is slow: see tests/README.md, which lists every exception."""
+"""No test depends on the speed of the machine: tests/README.md lists every exception."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLOCKS = re.compile(
 
 
 def uses(tree: ast.AST) -> Iterator[str]:
-    """Yield what reads a clock, sleeps or sets a limit that is not the common one."""
+    """Yield the calls that read a clock, sleep, or set a limit that is not the common one."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and re.search(r"loop(\(\))?\.time$", ast.unparse(node)):
             yield "loop.time"
@@ -40,20 +40,20 @@ def uses(tree: ast.AST) -> Iterator[str]:
 
 
 def is_limit(value: ast.expr) -> bool:
-    """Tell whether a `timeout` is seconds, not a text of a manifest; `ClientTimeout` is known."""
+    """Return whether a `timeout` is in seconds, and not a text of a manifest or `ClientTimeout`."""
     text = ast.unparse(value)
     return text != "None" and not text.startswith(("'", '"')) and "TIMEOUT" not in text.upper()
 
 
 def is_virtual(node: ast.stmt) -> bool:
-    """Tell whether the time of a function or of a whole module is that of looptime."""
+    """Return whether a function or its whole module runs in the virtual time of looptime."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return any("looptime" in ast.unparse(each) for each in node.decorator_list)
     return isinstance(node, ast.Assign) and "pytest.mark.looptime" in ast.unparse(node)
 
 
 def found() -> dict[str, set[str]]:
-    """Return, for each file with any, the uses of the wall clock."""
+    """Return the uses of the wall clock, for each file that has any."""
     by_file = defaultdict[str, set[str]](set)
     for folder in ("tests", "e2e", "demo"):
         for path in sorted((ROOT / folder).rglob("*.py")):
@@ -68,7 +68,7 @@ def found() -> dict[str, set[str]]:
 
 
 def listed() -> dict[str, set[str]]:
-    """Return the same as the table of tests/README.md has it."""
+    """Return the uses in the table of tests/README.md."""
     text = (ROOT / "tests" / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([^`]+\.py)` \| ([^|]+) \| [^|]+ \|$", text, re.MULTILINE)
     return {name: set(re.findall(r"`([^`]+)`", kinds)) for name, kinds in rows}
@@ -78,5 +78,5 @@ def test_every_use_of_the_wall_clock_is_listed_with_its_reason() -> None:
     assert found() == listed()
 
 
-def test_no_example_has_a_deadline() -> None:
+def test_hypothesis_examples_have_no_deadline() -> None:
     assert settings().deadline is None

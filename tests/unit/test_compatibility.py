@@ -1,4 +1,4 @@
-"""The CRDs are held against those of the last release, and what breaks needs an allowance."""
+"""The CRDs are compared with those of the last release; a breaking change needs an allowance."""
 
 from __future__ import annotations
 
@@ -40,27 +40,27 @@ def allowance(**fields: str) -> dict[str, str]:
     return {"since": "v0.1.0", "change": str(CHANGE), "reason": "Nobody used it.", **fields}
 
 
-def test_a_change_passes_with_an_allowance_for_the_release_that_it_breaks_with() -> None:
+def test_a_change_is_allowed_by_an_allowance_for_the_compared_release() -> None:
     assert judged([CHANGE], "v0.1.0", [allowance()]) == []
     refused = [f"{CHANGE} (not allowed)"]
     assert judged([CHANGE], "v0.1.0", []) == refused
     assert judged([CHANGE], "v0.2.0", [allowance()]) == refused
 
 
-def test_an_allowance_that_nothing_needs_is_refused_until_its_release_is_past() -> None:
+def test_an_unused_allowance_is_rejected_while_its_release_is_compared() -> None:
     [problem] = judged([], "v0.1.0", [allowance()])
     assert "nothing needs" in problem
     assert judged([], "v0.2.0", [allowance()]) == []
 
 
 @pytest.mark.parametrize("wrong", [allowance(reason=" "), allowance(why="x"), {"since": "v0.1.0"}])
-def test_an_allowance_gives_a_reason(wrong: dict[str, str]) -> None:
+def test_an_allowance_must_have_a_change_a_release_and_a_reason(wrong: dict[str, str]) -> None:
     with pytest.raises(ComparisonError, match="needs since, change and a reason"):
         judged([], "v0.1.0", [wrong])
 
 
 class Repository:
-    """A clone with CRDs, in which releases can be made."""
+    """A clone with CRDs, in which tests create releases."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -105,7 +105,7 @@ def without_name() -> Crd:
     return new
 
 
-def test_before_the_first_release_everything_may_change(
+def test_before_the_first_release_every_change_is_allowed(
     repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     repository.release("v0.1.0-rc.1")
@@ -115,7 +115,7 @@ def test_before_the_first_release_everything_may_change(
     assert "There is no release" in capsys.readouterr().out
 
 
-def test_a_change_is_held_against_the_last_release(
+def test_the_crds_are_compared_with_the_last_release(
     repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     repository.release("v0.1.0")
@@ -128,7 +128,7 @@ def test_a_change_is_held_against_the_last_release(
     assert repository.check() == 0
 
 
-def test_the_release_that_is_made_is_held_against_the_one_before(repository: Repository) -> None:
+def test_a_tagged_release_is_compared_with_the_one_before(repository: Repository) -> None:
     repository.release("v0.1.0")
     repository.write(without_name())
     repository.release("v0.2.0")
@@ -138,14 +138,14 @@ def test_the_release_that_is_made_is_held_against_the_one_before(repository: Rep
     assert repository.check("v0.1.0") == 1
 
 
-def test_a_kind_that_is_no_longer_there_is_missed(repository: Repository) -> None:
+def test_a_removed_kind_is_a_breaking_change(repository: Repository) -> None:
     repository.release("v0.1.0")
     repository.write()
     repository.release()
     assert repository.check() == 1
 
 
-def test_a_release_that_is_not_in_the_clone_is_no_success(
+def test_a_release_that_is_not_in_the_clone_is_an_error(
     repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
     repository.release()

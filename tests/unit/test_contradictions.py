@@ -1,4 +1,4 @@
-"""What the texts for users once contradicted: each kind of contradiction would be found again.
+"""Kinds of contradictions that texts for users once had, and that these tests detect.
 
 Texts are the documentation, the README files, the chart, and the descriptions of the custom
 resources.
@@ -39,7 +39,7 @@ every_text = pytest.mark.parametrize("text", TEXTS, ids=lambda path: path.name)
 
 
 def fields(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield every field below a schema, with lists as if they were one item."""
+    """Yield every field below a schema, with a list as one item."""
     inside = schema.get("items", schema)
     for name, field in inside.get("properties", {}).items():
         yield f"{path}{name}", field
@@ -65,7 +65,7 @@ VALUES = {
 
 
 def named(text: str) -> set[str]:
-    """Return the dotted names in code that begin with a field of a spec."""
+    """Return the dotted names in code spans that begin with a field of a spec."""
     found = re.findall(r"`(?:spec\.)?([a-z]\w+(?:\.[a-z]\w*)+)(?::[^`]*)?`", text)
     files = re.compile(r"\w+\.(crt|key|json|py|md|yaml|go|mjs)")
     return {path for path in found if path.partition(".")[0] in TOP and not files.fullmatch(path)}
@@ -82,13 +82,13 @@ def dots(path: str) -> list[int]:
     return [at for at, letter in enumerate(path) if letter == "."]
 
 
-def test_a_wrong_name_of_a_field_would_be_found() -> None:
+def test_a_wrong_name_of_a_field_is_detected() -> None:
     assert named("set `request.authentication` to") == {"request.authentication"}
     assert "request.authentication" not in PATHS
     assert "request.credentials" in PATHS
 
 
-def test_the_description_of_a_port_says_that_it_takes_a_name_where_it_does() -> None:
+def test_the_description_of_a_port_mentions_a_name_only_if_it_accepts_one() -> None:
     ports = [one for one in ALL if one[1].rpartition(".")[2] in ("port", "targetPort")]
     assert ports
     for kind, path, field in ports:
@@ -97,19 +97,19 @@ def test_the_description_of_a_port_says_that_it_takes_a_name_where_it_does() -> 
 
 
 @pytest.mark.parametrize("field", ["promptSelector", "resourceSelector"])
-def test_a_selector_that_is_left_out_is_described_as_the_one_that_applies(field: str) -> None:
-    # that it does is in tests/unit/api/test_models.py
+def test_the_description_of_an_optional_selector_names_the_default(field: str) -> None:
+    # tests/unit/api/test_models.py tests that it applies
     description = SPECS["MCPServer"]["properties"][field]["description"]
     assert "toolSelector decides when left out" in description
 
 
 @every_text
-def test_no_text_says_that_a_selector_that_is_left_out_selects_nothing(text: Path) -> None:
+def test_no_text_says_that_an_omitted_selector_selects_nothing(text: Path) -> None:
     said = " ".join(text.read_text(encoding="utf-8").split()).lower()
     assert not re.search(r"without (a|an own) (prompt|resource)?selector[^.]*\bnone\b", said)
 
 
-def test_arguments_that_are_declared_by_a_path_alone_are_described() -> None:
+def test_the_description_mentions_arguments_that_only_a_path_declares() -> None:
     compiled = compile_tool(
         tool(service={"name": "orders", "port": 80, "path": "/orders/{id}"}), facts()
     )
@@ -127,7 +127,7 @@ def test_arguments_that_are_declared_by_a_path_alone_are_described() -> None:
 
 
 @every_text
-def test_the_definitions_are_deleted_after_their_objects(text: Path) -> None:
+def test_the_crds_are_deleted_after_their_objects(text: Path) -> None:
     said = text.read_text(encoding="utf-8")
     definitions = re.search(r"^(?:[$>] )?kubectl delete crd ", said, re.MULTILINE)
     if definitions is None:
@@ -144,12 +144,12 @@ SORTED = {
 
 
 @every_text
-def test_objects_are_sorted_by_what_they_have(text: Path) -> None:
+def test_commands_sort_objects_by_fields_that_exist(text: Path) -> None:
     paths = re.findall(r"--sort-by[= ]'?\{?([\w.\[\]]+)", text.read_text(encoding="utf-8"))
     assert set(paths) <= set(SORTED)
 
 
-def test_the_probes_of_the_chart_are_described_once() -> None:
+def test_the_descriptions_of_chart_probes_have_one_meaning_each() -> None:
     rows = re.findall(
         r"^\| `(\w+Probe\.\w+)` \| \S+ \| (.+) \|$",
         (CHART / "README.md").read_text(encoding="utf-8"),
@@ -160,7 +160,7 @@ def test_the_probes_of_the_chart_are_described_once() -> None:
 
 
 @every_text
-def test_the_port_that_is_forwarded_is_that_of_the_service(text: Path) -> None:
+def test_the_forwarded_port_is_the_default_of_the_service(text: Path) -> None:
     default = SPECS["MCPServer"]["properties"]["service"]["properties"]["port"]["default"]
     forwarded = re.findall(
         r"kubectl port-forward [^\n`]*service/mcp-server-\S+ \d+:(\d+)",

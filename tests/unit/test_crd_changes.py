@@ -1,4 +1,4 @@
-"""Which changes of a CRD may break somebody, and which do not."""
+"""Changes of a CRD that can break users, and those that cannot."""
 
 from __future__ import annotations
 
@@ -168,11 +168,11 @@ BREAKING: dict[str, tuple[Callable[[Schema], object], str]] = {
         lambda c: fields(c)["mode"].update(default="B"),
         'v1.spec.mode: default changed from "A" to "B"',
     ),
-    "default lost": (
+    "default removed": (
         lambda c: fields(c)["mode"].pop("default"),
         'v1.spec.mode: default changed from "A" to none',
     ),
-    "default of an item, which only its description tells": (
+    "default of an item, which is only in its description": (
         lambda c: item(c)["properties"]["method"].update(description='How. Defaults to "GET".'),
         'v1.spec.tools[].method: default changed from "POST" to "GET"',
     ),
@@ -247,21 +247,21 @@ COMPATIBLE: dict[str, Callable[[Schema], object]] = {
 
 
 @pytest.mark.parametrize("name", BREAKING)
-def test_what_may_break_somebody_is_found_and_named(name: str) -> None:
+def test_a_breaking_change_is_detected_and_named(name: str) -> None:
     edit, expected = BREAKING[name]
     assert changed(edit) == [expected]
 
 
 @pytest.mark.parametrize("name", COMPATIBLE)
-def test_what_breaks_nobody_passes(name: str) -> None:
+def test_a_compatible_change_is_not_reported(name: str) -> None:
     assert changed(COMPATIBLE[name]) == []
 
 
-def test_a_kind_that_is_gone_breaks_everybody() -> None:
+def test_a_removed_kind_is_a_breaking_change() -> None:
     assert changes(OLD, None) == [Change("Thing", "CRD", "removed")]
 
 
-def test_our_own_crds_break_nothing_of_themselves() -> None:
+def test_the_crds_have_no_breaking_change_against_themselves() -> None:
     assert [change for crd in crds() for change in changes(crd, crd)] == []
     assert [change for crd in crds() for change in disagreements(crd)] == []
 
@@ -273,7 +273,7 @@ def with_another_version(edit: Callable[[Schema], object]) -> Schema:
     return crd
 
 
-def test_versions_that_nothing_converts_have_one_schema() -> None:
+def test_versions_without_conversion_must_have_the_same_schema() -> None:
     same = with_another_version(lambda spec: spec.update(description="Newer."))
     other = with_another_version(lambda spec: spec["properties"].pop("free"))
     assert disagreements(same) == []

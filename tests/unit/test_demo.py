@@ -1,4 +1,4 @@
-"""The demo's narrator: short by default, and for an audience with reasons, YAML and pauses."""
+"""The narrator of the demo: short by default; with a pace, it adds reasons, YAML and pauses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ANSWER = '{"products": [{"sku": "teapot"}]}'
 
 
 async def tell(narrator: Narrator) -> float:
-    """Tell a scene and return the seconds that it took."""
+    """Narrate a scene, and return the seconds that it took."""
     loop = asyncio.get_running_loop()
     started = loop.time()
     async with narrator.scene("It calls", "One line.", "Why."):
@@ -23,7 +23,7 @@ async def tell(narrator: Narrator) -> float:
     return loop.time() - started
 
 
-async def test_without_a_pace_it_is_short_and_never_pauses(
+async def test_without_a_pace_the_narrator_is_short_and_does_not_pause(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert await tell(Narrator()) == 0
@@ -33,7 +33,7 @@ async def test_without_a_pace_it_is_short_and_never_pauses(
     assert "kind: MCPTool" not in said
 
 
-async def test_with_a_pace_it_explains_shows_everything_and_pauses_by_the_line(
+async def test_with_a_pace_the_narrator_explains_and_pauses_for_each_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     once, twice = await tell(Narrator(1)), await tell(Narrator(2))
@@ -45,14 +45,16 @@ async def test_with_a_pace_it_explains_shows_everything_and_pauses_by_the_line(
     assert '      <       "sku": "teapot"\n' in said
 
 
-async def test_colors_are_for_terminals(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_the_narrator_uses_colors_only_if_they_are_enabled(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     await tell(Narrator())
     assert "\x1b" not in capsys.readouterr().out
     await tell(Narrator(colors=True))
     assert "\x1b[1m 1. It calls\x1b[0m" in capsys.readouterr().out
 
 
-def test_a_long_text_is_cut_to_one_line() -> None:
+def test_a_long_text_is_shortened_to_one_line() -> None:
     assert cut("a\n b") == "a b"
     assert cut("a" * 79) == "a" * 77 + "…"
 
@@ -66,7 +68,9 @@ def test_the_pace_is_read_from_its_variable(
 
 
 @pytest.mark.parametrize("text", ["slow", "-1", "inf", "nan"])
-def test_a_pace_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_an_error_about_an_invalid_pace_shows_the_value(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
     monkeypatch.setenv("PACE", text)
     with pytest.raises(PaceError, match=f"PACE is '{text}'"):
         pace()

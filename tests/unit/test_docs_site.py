@@ -1,4 +1,4 @@
-"""The documentation site has every page of docs/, and links to the rest of the repository."""
+"""The documentation site has every page of docs/, and links to other files of the repository."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TREE = "https://github.com/mcp-operator/mcp-operator/tree"
 
 
 class Configuration(yaml.SafeLoader):
-    """Reads mkdocs.yml without running what its tags name."""
+    """Reads mkdocs.yml without running the functions that its tags name."""
 
 
 Configuration.add_multi_constructor("", lambda _loader, _suffix, _node: None)
@@ -49,18 +49,18 @@ def test_the_navigation_has_every_page_once() -> None:
     assert sorted(pages_of(configuration()["nav"])) == sorted(pages)
 
 
-def test_the_site_fetches_no_fonts() -> None:
+def test_the_site_does_not_load_external_fonts() -> None:
     assert configuration()["theme"]["font"] is False
 
 
-def test_a_link_to_a_file_outside_docs_becomes_one_of_the_repository() -> None:
+def test_a_link_to_a_file_outside_docs_becomes_a_url_of_the_repository() -> None:
     links = "[Report](../../SECURITY.md#reporting) it, or [act](../../CONTRIBUTING.md)."
     assert with_urls(links) == (
         f"[Report]({BLOB}/main/SECURITY.md#reporting) it, or [act]({BLOB}/main/CONTRIBUTING.md)."
     )
 
 
-def test_a_link_to_a_folder_outside_docs_becomes_one_of_its_tree() -> None:
+def test_a_link_to_a_folder_outside_docs_becomes_a_tree_url() -> None:
     assert with_urls("[those](../../examples/direct)") == f"[those]({TREE}/main/examples/direct)"
 
 
@@ -78,11 +78,11 @@ def test_the_site_of_a_release_links_to_its_tag() -> None:
         "```markdown\n[in code](../../SECURITY.md)\n```\n",
     ],
 )
-def test_other_links_stay_as_they_are(text: str) -> None:
+def test_other_links_are_not_changed(text: str) -> None:
     assert with_urls(text) == text
 
 
-def test_links_after_code_are_found() -> None:
+def test_links_after_a_code_block_are_replaced() -> None:
     text = "```yaml\na: b\n```\n[it](../../SECURITY.md)\n"
     assert with_urls(text).endswith(f"[it]({BLOB}/main/SECURITY.md)\n")
 
@@ -96,11 +96,11 @@ def test_links_after_code_are_found() -> None:
         ("explanation/control-plane.md", "../../assets/mermaid.js"),
     ],
 )
-def test_a_page_with_a_diagram_loads_what_draws_it_from_the_site(page: str, source: str) -> None:
+def test_a_page_with_a_diagram_loads_mermaid_from_the_site(page: str, source: str) -> None:
     assert f'<script src="{source}">' in docs_site.script(Path(page))
 
 
-def test_only_pages_with_a_diagram_load_what_draws_it(tmp_path: Path) -> None:
+def test_only_pages_with_a_diagram_load_mermaid(tmp_path: Path) -> None:
     mermaid = tmp_path / "mermaid.tiny.js"
     mermaid.write_text("draw()")
     (tmp_path / "staged").mkdir()
@@ -113,7 +113,7 @@ def test_only_pages_with_a_diagram_load_what_draws_it(tmp_path: Path) -> None:
     }
 
 
-def test_each_minor_release_is_published_by_its_last_patch() -> None:
+def test_the_last_patch_of_each_minor_release_is_published() -> None:
     tags = ["v0.2.0", "v0.10.0", "v0.2.11", "v0.2.9", "v1.0.0-rc.1", "something"]
     assert docs_site.releases(tags) == [("0.10", "v0.10.0"), ("0.2", "v0.2.11")]
 
@@ -143,7 +143,7 @@ def test_the_published_site_has_a_folder_for_each_release(
         page = (checkout / "docs" / "README.md").read_text()
         (target / "index.html").write_text(f"{page} {ref} {url}")
 
-    release("v0.1.0")  # before there was a site
+    release("v0.1.0")  # before the site existed
     (repository / "mkdocs.yml").touch()
     release("v0.2.0")
     release("v0.2.1")
@@ -167,8 +167,8 @@ def test_the_published_site_has_a_folder_for_each_release(
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
-def test_lists_look_on_the_site_as_on_github(page: Path) -> None:
-    """Python-Markdown wants four spaces where GitHub takes two, and a blank line before a list."""
+def test_lists_have_the_indentation_that_the_site_needs(page: Path) -> None:
+    """Python-Markdown needs four spaces where GitHub needs two, and a blank line before a list."""
     text = re.sub(r"^( *)(```|~~~).*?^\1\2$", r"\1```", page.read_text("utf-8"), flags=FENCED)
     assert re.findall(r"^ {1,3}(?:[-*|] |\d+\. |```).*", text, re.MULTILINE) == []
     assert re.findall(r"\n\n {1,3}\S.*", text) == []

@@ -1,4 +1,4 @@
-"""What the pages say of the command line, of the folders and of each other is true."""
+"""What the pages say about the command line, folders and other pages is true."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def queries() -> list[str]:
 
 
 def commands(page: Path) -> list[list[str]]:
-    """Return the words after `mcp-operator`, or `kubectl mcp`, of each command that is shown."""
+    """Return the words after `mcp-operator`, or `kubectl mcp`, of each shown command."""
     steps = walkthrough.steps(re.sub(r"^ +(?=[`$])", "", text_of(page), flags=re.MULTILINE))
     shown = [step.text for step in steps if isinstance(step, walkthrough.Command)]
     inline = re.findall(r"`((?:mcp-operator|kubectl mcp) [^`]+)`", text_of(page))
@@ -61,7 +61,7 @@ COMMANDS = ("serve", "validate", "import", "catalog", "support-bundle", "inspect
 
 
 @every_page
-def test_the_commands_have_the_options_that_are_shown(
+def test_the_options_of_shown_commands_exist(
     page: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for words in commands(page):
@@ -71,14 +71,14 @@ def test_the_commands_have_the_options_that_are_shown(
             pytest.fail(f"mcp-operator {shlex.join(words)}\n{capsys.readouterr().err}")
 
 
-def test_commands_are_found_wherever_they_are_shown() -> None:
+def test_shown_commands_are_found_in_the_pages() -> None:
     shown = [words for page in PAGES for words in commands(page)]
     assert {words[0] for words in shown} >= {"serve", "validate", "import", "catalog"}
     assert len(shown) >= 25
 
 
 @pytest.mark.parametrize("record", ADRS, ids=lambda path: path.stem)
-def test_a_decision_record_has_its_parts_and_its_row(record: Path) -> None:
+def test_a_decision_record_has_its_sections_and_is_listed(record: Path) -> None:
     text = text_of(record)
     assert text.startswith(f"# {record.name[:4]}: ")
     assert re.search(r"^- Status: \w+\n- Date: \d{4}-\d\d-\d\d", text, re.MULTILINE)
@@ -120,14 +120,14 @@ OF_PROMETHEUS = {"namespace", "pod", "job"}
 """Labels that the monitors add to every series."""
 
 
-def test_the_overlay_in_the_tutorial_is_that_of_the_example() -> None:
+def test_the_overlay_in_the_tutorial_matches_the_example() -> None:
     page = text_of(DOCS / "tutorials" / "catalog-in-git.md")
     [shown] = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     example = ROOT / "examples" / "catalog" / "overlays" / "production" / "kustomization.yaml"
     assert yaml.safe_load(shown) == yaml.safe_load(text_of(example))
 
 
-def test_the_columns_of_servers_are_those_that_kubectl_prints() -> None:
+def test_the_shown_columns_of_servers_match_the_printer_columns() -> None:
     [servers] = [crd for crd in crds() if crd["spec"]["names"]["kind"] == "MCPServer"]
     columns = servers["spec"]["versions"][0]["additionalPrinterColumns"]
     printed = ["NAME", *(one["name"].upper() for one in columns if not one.get("priority"))]
@@ -141,7 +141,7 @@ def test_the_columns_of_servers_are_those_that_kubectl_prints() -> None:
     assert shown == [printed] * len(shown)
 
 
-def test_the_values_that_are_set_exist_in_the_chart() -> None:
+def test_the_values_in_shown_commands_exist_in_the_chart() -> None:
     tree = chart_values.read(text_of(ROOT / "charts" / "mcp-operator" / "values.yaml"))
     known = {value.key for value in tree} | {leaf.key for value in tree for leaf in value.leaves()}
     shown = {
@@ -153,7 +153,7 @@ def test_the_values_that_are_set_exist_in_the_chart() -> None:
     assert shown <= known
 
 
-def test_the_quickstart_installs_as_the_guide_to_installing_does() -> None:
+def test_the_install_command_of_the_quickstart_is_in_the_install_guide() -> None:
     [shown] = re.findall(
         r"^\$ (helm install (?:.*\\\n)*.*)$", text_of(DOCS / "quickstart.md"), re.MULTILINE
     )

@@ -1,4 +1,4 @@
-"""What the guides say is true: every reason has its section, and what they name exists."""
+"""The guides are accurate: every reason has its section, and the named things exist."""
 
 from __future__ import annotations
 
@@ -110,14 +110,14 @@ def anchors(page: Path) -> set[str]:
 
 
 def commands(page: Path) -> list[str]:
-    """Return the kubectl commands of the page, in blocks and in running text."""
+    """Return the kubectl commands of the page, in code blocks and code spans."""
     text = text_of(page)
     shown = re.findall(r"^\$ (kubectl .*)$", text, re.MULTILINE)
     return shown + re.findall(r"`(kubectl [^`]+)`", text.replace("\n", " "))
 
 
 def yaml_of(page: Path) -> Iterator[str]:
-    """Yield the blocks of YAML, also those of list items."""
+    """Yield the YAML blocks, including those in list items."""
     for block in re.finditer(r"^( *)```yaml\n(.*?)^\1```", text_of(page), re.MULTILINE | re.DOTALL):
         yield textwrap.dedent(block[2])
 
@@ -148,7 +148,7 @@ def paths_of(part: Any) -> Iterator[list[str]]:
 
 @cache
 def messages() -> str:
-    """Return every text in the package's source, adjacent parts joined."""
+    """Return every string in the source of the package, with adjacent parts joined."""
     return "\n".join(
         node.value
         for file in PACKAGE.rglob("*.py")
@@ -170,7 +170,7 @@ def test_every_reason_has_one_section_named_after_it() -> None:
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_the_section_of_a_reason_says_what_it_means(reason: Reason) -> None:
+def test_the_section_of_a_reason_has_an_explanation_and_a_fix(reason: Reason) -> None:
     section = re.split(rf"^### {reason}$", text_of(TROUBLESHOOTING), flags=re.MULTILINE)[1]
     body = re.split(r"^#+ ", section, maxsplit=1, flags=re.MULTILINE)[0].strip()
     assert len(body.split()) >= 4
@@ -179,7 +179,7 @@ def test_the_section_of_a_reason_says_what_it_means(reason: Reason) -> None:
 
 
 @pytest.mark.parametrize(("page", "link"), list(links()), ids=str)
-def test_every_link_leads_somewhere(page: Path, link: str) -> None:
+def test_every_link_has_an_existing_target(page: Path, link: str) -> None:
     target, _, anchor = link.partition("#")
     path = (page.parent / target).resolve() if target else page
     assert path.exists()
@@ -195,7 +195,7 @@ def test_the_index_lists_every_page() -> None:
 
 
 @every_page
-def test_the_kubectl_commands_name_verbs_and_resources_that_exist(page: Path) -> None:
+def test_kubectl_commands_use_verbs_and_resources_that_exist(page: Path) -> None:
     for command in commands(page):
         words = re.sub(r" (-n|--namespace)[ =]\S+| -\S+", "", command).split()[1:]
         verb, named = words[0], words[1:2]
@@ -210,7 +210,7 @@ def test_the_kubectl_commands_name_verbs_and_resources_that_exist(page: Path) ->
 
 
 @every_page
-def test_the_fields_of_our_kinds_that_are_named_exist(page: Path) -> None:
+def test_the_named_fields_of_the_kinds_exist(page: Path) -> None:
     named = re.findall(r"`(?:\.)?((?:spec|status)\.[\w.]+\w)(?::[^`]*)?`", text_of(page))
     named = [path for path in named if path not in FIELDS_OF_OTHERS and not path.endswith(".py")]
     assert [path for path in named if not known(path)] == []
@@ -225,7 +225,7 @@ def test_the_fields_in_json_paths_exist(page: Path) -> None:
             assert known(path), command
 
 
-def test_the_variables_that_are_named_exist() -> None:
+def test_the_named_environment_variables_exist() -> None:
     settings = (OperatorSettings, GatewaySettings, ServeSettings)
     variables = {one.variable for model in settings for one in declared(model)} | {TOKEN_VARIABLE}
     scripts = [
@@ -240,14 +240,14 @@ def test_the_variables_that_are_named_exist() -> None:
 
 
 @every_page
-def test_the_yaml_of_our_kinds_is_accepted(page: Path) -> None:
+def test_the_yaml_of_the_kinds_is_valid(page: Path) -> None:
     for obj in (obj for block in yaml_of(page) for obj in yaml.safe_load_all(block)):
         if isinstance(obj, dict) and obj.get("apiVersion", "").startswith("mcp-operator.dev/"):
             assert problems(obj) == []
 
 
 @every_page
-def test_the_fields_in_parts_of_objects_exist(page: Path) -> None:
+def test_the_fields_in_partial_objects_exist(page: Path) -> None:
     for part in (obj for block in yaml_of(page) for obj in yaml.safe_load_all(block)):
         if isinstance(part, dict) and set(part) <= {"spec", "status"}:
             paths = list(paths_of(part))
@@ -260,7 +260,7 @@ def test_the_fields_in_parts_of_objects_exist(page: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", SCHEMAS)
-def test_the_page_of_a_kind_shows_only_what_is_accepted(kind: str) -> None:
+def test_the_yaml_on_the_page_of_a_kind_is_valid(kind: str) -> None:
     blocks = yaml_of(ROOT / "docs" / "resources" / f"{kind.lower()}.md")
     shown = [yaml.safe_load(block) for block in blocks]
     assert any(obj.get("kind") == kind for obj in shown)
@@ -269,7 +269,7 @@ def test_the_page_of_a_kind_shows_only_what_is_accepted(kind: str) -> None:
 
 
 @every_page
-def test_the_places_that_are_named_exist(page: Path) -> None:
+def test_the_named_files_exist(page: Path) -> None:
     text = text_of(page)
     modules = re.findall(r"`((?:gateway|controllers|builders|runtime|core|api)/[\w/]+\.py)`", text)
     files = re.findall(r"`((?:manifests|docs|charts)/[\w./-]+)`", text)
@@ -286,7 +286,7 @@ def test_the_tests_that_the_threat_model_names_exist() -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
-def test_the_log_lines_and_messages_that_are_quoted_are_ours() -> None:
+def test_the_quoted_log_lines_and_messages_exist_in_the_code() -> None:
     text = " ".join(text_of(TROUBLESHOOTING).split())
     said = messages()
     quoted = re.findall(r'"([A-Z][^"]{10,})"', text)
@@ -302,12 +302,12 @@ def test_the_log_lines_and_messages_that_are_quoted_are_ours() -> None:
         re.MULTILINE,
     ),
 )
-def test_what_a_failed_call_is_said_to_say_is_said(words: str) -> None:
+def test_the_quoted_messages_of_failed_calls_exist_in_the_code(words: str) -> None:
     assert words in messages()
 
 
 @every_page
-def test_the_metrics_that_are_named_exist(page: Path) -> None:
+def test_the_named_metrics_exist(page: Path) -> None:
     reference = text_of(ROOT / "docs" / "reference" / "metrics.md")
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", reference, re.MULTILINE)
     names = {name for name, _ in rows}
@@ -316,7 +316,7 @@ def test_the_metrics_that_are_named_exist(page: Path) -> None:
     assert [one for one in named if one not in {*names, "mcp_operator"}] == []
 
 
-def test_the_identity_that_a_user_verifies_is_that_of_the_release_workflow() -> None:
+def test_the_verified_identity_is_that_of_the_release_workflow() -> None:
     page = text_of(ROOT / "docs" / "how-to" / "verify-release.md")
     assert (ROOT / ".github" / "workflows" / "release.yml").exists()
     assert "/.github/workflows/release.yml@refs/tags/v$VERSION" in page

@@ -1,4 +1,4 @@
-"""The Containerfile's promises that need no build, and the judge of those that do."""
+"""Properties of the Containerfile that need no build, and the checker of those that do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 CONTAINERFILE = (ROOT / "Containerfile").read_text(encoding="utf-8")
 
 
-def test_everything_that_is_copied_is_in_the_build_context() -> None:
+def test_the_copied_files_are_exactly_the_build_context() -> None:
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     admitted = {line.removeprefix("!") for line in ignored if line.startswith("!")}
     copied = {
@@ -30,20 +30,20 @@ def test_everything_that_is_copied_is_in_the_build_context() -> None:
     assert all((ROOT / name).exists() for name in copied)
 
 
-def test_the_base_is_pinned_by_its_digest() -> None:
+def test_the_base_image_is_pinned_by_its_digest() -> None:
     assert re.search(
         r"^ARG BASE=\S+:3\.\d+\.\d+-\S+@sha256:[0-9a-f]{64}$", CONTAINERFILE, re.MULTILINE
     )
     assert re.findall(r"^FROM (\S+)", CONTAINERFILE, re.MULTILINE) == ["${BASE}", "scratch"]
 
 
-def test_the_example_has_the_same_base() -> None:
+def test_the_example_has_the_same_base_image() -> None:
     example = (ROOT / "examples" / "direct" / "Containerfile").read_text(encoding="utf-8")
     base = re.compile(r"^ARG BASE=(.+)$", re.MULTILINE)
     assert base.findall(example) == base.findall(CONTAINERFILE)
 
 
-def test_the_ports_are_those_that_the_processes_listen_on() -> None:
+def test_the_exposed_ports_are_the_defaults_of_the_processes() -> None:
     operator, gateway = OperatorSettings.model_fields, GatewaySettings.model_fields
     assert {operator["metrics_port"].default, gateway["port"].default} == {8080}
     assert {operator["health_port"].default, gateway["management_port"].default} == {8081}
@@ -58,7 +58,7 @@ def test_the_ports_are_those_that_the_processes_listen_on() -> None:
         ("etc/passwd", 0o666, "has what anybody may write: /etc/passwd"),
     ],
 )
-def test_what_an_image_must_not_hold_is_named(
+def test_a_file_that_an_image_must_not_contain_is_reported(
     tmp_path: Path, path: str, mode: int, said: str
 ) -> None:
     layer = layer_of(tmp_path, {path: mode, "usr/bin/python3": 0o755})
@@ -66,14 +66,14 @@ def test_what_an_image_must_not_hold_is_named(
     assert list(image.layer_problems(layer)) == [said]
 
 
-def test_a_sticky_folder_for_everybody_is_no_problem(tmp_path: Path) -> None:
+def test_a_world_writable_folder_with_the_sticky_bit_is_not_a_problem(tmp_path: Path) -> None:
     layer = layer_of(tmp_path, {"tmp": stat.S_ISVTX | 0o777})
 
     assert list(image.layer_problems(layer)) == []
 
 
 @pytest.mark.parametrize("user", ["", "0:0", "root", "1000"])
-def test_an_image_runs_as_a_user_of_its_own(user: str) -> None:
+def test_an_image_without_a_numeric_user_is_reported(user: str) -> None:
     config = {"User": user, "Labels": {"org.opencontainers.image.source": "https://example.com"}}
 
     (problem,) = image.config_problems(config)

@@ -1,4 +1,4 @@
-"""The ways to break the runtime that `nox -s mutants` tries, and the table of its promises."""
+"""The mutants that `nox -s mutants` tries, and the table of promises."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ MUTANTS = catalogue()
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
-def test_a_mutant_changes_code_that_is_there(mutant: Mutant) -> None:
+def test_a_mutant_changes_code_that_exists(mutant: Mutant) -> None:
     text = (ROOT / "operator" / "mcp_operator" / mutant.file).read_text(encoding="utf-8")
     compile(mutant.applied_to(text), mutant.file, "exec")
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
-def test_a_mutant_is_told_of_in_the_table_with_the_test_that_notices_it(mutant: Mutant) -> None:
+def test_a_mutant_is_in_the_table_with_the_tests_that_detect_it(mutant: Mutant) -> None:
     assert mutant.breaks in ROWS[mutant.row]
     for test in mutant.tests:
         path, _, name = test.partition("::")

@@ -1,4 +1,4 @@
-"""What people type at first, and what the commands tell them of it."""
+"""Common mistakes of new users on the command line, and the errors that they get."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FILES = {
 }
 
 MISTAKES = {
-    "a file that is not there": ("serve nowhere.yaml", "nowhere.yaml:1: cannot be read: No such"),
+    "a missing file": ("serve nowhere.yaml", "nowhere.yaml:1: cannot be read: No such"),
     "an empty folder": (
         "serve empty",
         "no object of mcp-operator.dev in empty: looked for MCPPrompt, MCPResource, MCPServer",
@@ -70,19 +70,19 @@ MISTAKES = {
         "serve one.yaml --external-host=https://api.example.com",
         "is not host names, such as api.example.com or *.example.com",
     ),
-    "a level that no log has": (
+    "an unknown log level": (
         "serve one.yaml --log-level=verbose",
         "--log-level: 'verbose' is not one of debug, info, warning, error",
     ),
-    "a certificate that is not there": (
+    "a missing certificate": (
         "serve one.yaml --tls-directory=nowhere",
         "cannot use tls.crt and tls.key in nowhere: No such file or directory",
     ),
-    "an address that is none": (
+    "an invalid address": (
         "serve one.yaml --host=0.0.0.0.0",
         "choose another address with --host, or another port with --port or --management-port",
     ),
-    "a document that is not there": (
+    "a missing document": (
         "import openapi nowhere.json",
         "nowhere.json cannot be read: No such file or directory",
     ),
@@ -98,7 +98,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_told_with_its_place_and_what_to_do(
+def test_a_mistake_is_reported_with_its_place_and_the_fix(
     mistake: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""What README.md shows is true: its YAML is valid, its commands and paths exist."""
+"""README.md is accurate: its YAML is valid, and its commands and paths exist."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def blocks(language: str) -> list[str]:
     return [text for found, text in BLOCKS if found == language]
 
 
-def test_the_yaml_of_the_first_screen_is_accepted() -> None:
+def test_the_yaml_of_the_readme_is_valid() -> None:
     [text] = blocks("yaml")
     objects = list(yaml.safe_load_all(text))
     assert [obj["kind"] for obj in objects] == ["MCPTool", "MCPServer"]
@@ -35,7 +35,7 @@ def test_the_yaml_of_the_first_screen_is_accepted() -> None:
         assert problems(obj) == []
 
 
-def test_the_server_of_the_first_screen_selects_its_tool() -> None:
+def test_the_server_of_the_readme_selects_its_tool() -> None:
     tool, server = yaml.safe_load_all(blocks("yaml")[0])
     assert server["spec"]["toolSelector"]["matchLabels"] == tool["metadata"]["labels"]
 
@@ -71,14 +71,14 @@ def accepted(arguments: list[str]) -> None:
     build_parser().parse_args(arguments)
 
 
-def test_the_commands_of_the_clone_are_accepted() -> None:
+def test_the_shown_commands_are_valid() -> None:
     shown = commands(walkthrough.INSTALLED)
     assert [words[1] for words in shown] == ["serve", "validate"]
     for words in shown:
         accepted(words[1:])
 
 
-def test_a_release_has_the_wheel_and_the_image_that_are_named() -> None:
+def test_the_named_wheel_and_image_are_those_of_the_release() -> None:
     [[_, option, wheel, command, *arguments]] = commands("uvx")
     assert (option, wheel, command) == ("--from", WHEEL, "mcp-operator")
     accepted(arguments)
@@ -96,7 +96,7 @@ def test_a_guide_installs_its_extra_from_the_wheel_of_the_release(guide: str, ex
     assert extra in pyproject["project"]["optional-dependencies"]
 
 
-def test_the_service_that_is_forwarded_is_that_of_the_server() -> None:
+def test_the_forwarded_service_is_that_of_the_server() -> None:
     [forwarded] = re.findall(r"`kubectl port-forward service/(\S+) 8080:8080`", README)
     [_, server] = yaml.safe_load_all(blocks("yaml")[0])
     assert forwarded == child_name(server["metadata"]["name"])
@@ -119,7 +119,7 @@ def test_every_path_in_the_tables_and_links_exists() -> None:
     assert missing == []
 
 
-def test_the_layers_are_those_that_import_linter_holds() -> None:
+def test_the_layers_match_those_of_import_linter() -> None:
     pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     held = re.findall(r'^    "mcp_operator\.([^"]+)",$', pyproject, re.MULTILINE)
     wanted = [layer.replace("mcp_operator.", "") for layer in held]
@@ -128,7 +128,7 @@ def test_the_layers_are_those_that_import_linter_holds() -> None:
     assert names == " | ".join(wanted).split(" | ")
 
 
-def test_each_way_to_install_is_that_of_the_guide_which_the_end_to_end_tests_go() -> None:
+def test_the_install_commands_match_those_of_the_install_guide() -> None:
     guide = (ROOT / "docs" / "how-to" / "install.md").read_text(encoding="utf-8")
     [kubectl] = re.findall(r"^\$ (kubectl apply .* -f .*)$", README, re.MULTILINE)
     [helm] = re.findall(r"^\$ (helm .*\\\n.*)$", README, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The recording of the demo: what is left out of it, how it is drawn, and the committed files."""
+"""The recording of the demo: how it is cleaned and drawn, and the committed files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_committed_picture_is_drawn_from_the_committed_recording() -> None:
     assert SVG.stat().st_size < 1_000_000
 
 
-def test_the_committed_recording_says_nothing_of_the_machine_and_shows_the_whole_demo() -> None:
+def test_the_committed_recording_is_complete_and_has_no_machine_names() -> None:
     _, events = committed()
     text = "".join(event.text for event in events)
     assert MACHINE.findall(text) == []
@@ -63,17 +63,17 @@ def test_the_readme_shows_the_picture_on_its_first_screen() -> None:
         ("median 46 ms\r\n", "median 46 ms\r\n"),
     ],
 )
-def test_what_tells_of_the_machine_is_left_out(written: str, kept: str) -> None:
+def test_names_of_the_machine_are_removed(written: str, kept: str) -> None:
     assert list(record.scrubbed([Event(1, written)])) == [Event(1, kept)]
 
 
-def test_long_waits_are_cut_and_short_ones_stay() -> None:
+def test_long_waits_are_shortened_and_short_ones_kept() -> None:
     events = [Event(1, "a"), Event(61, "b"), Event(62.5, "c")]
     wait = record.LONGEST_WAIT
     assert [each.seconds for each in record.shortened(iter(events))] == [1, 1 + wait, 2.5 + wait]
 
 
-def test_a_run_is_recorded_by_the_line_with_its_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_is_recorded_line_by_line_with_its_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PACE", raising=False)
     events: list[Event] = []
     script = "import os, sys; print(os.environ['PACE'], sys.stdout.isatty()); sys.exit(3)"
@@ -87,9 +87,9 @@ def test_styles_and_markup_are_drawn_as_text() -> None:
     assert '<tspan class="b"> 1. A step</tspan>' in svg
 
 
-def test_lines_appear_from_the_top_and_scroll_once_the_terminal_is_full() -> None:
+def test_lines_appear_from_the_top_and_scroll_when_the_terminal_is_full() -> None:
     svg = render([Event(number, "line\n") for number in range(1, 4)], 80, 2)
-    assert f"{{transform:translateY({2 * LINE}px)}}100%" in svg  # the curtain is at the bottom
+    assert f"{{transform:translateY({2 * LINE}px)}}100%" in svg  # the cover has moved to the bottom
     assert (
         f"@keyframes l{{0%{{transform:translateY(0px)}}33.33%{{transform:translateY(-{LINE}px)}}"
         in svg
@@ -100,6 +100,6 @@ def test_a_line_is_cut_at_the_edge_of_the_terminal() -> None:
     assert text_of(render([Event(0, "abcdef\n")], 3, 1)) == ["abc"]
 
 
-def test_what_moves_the_cursor_cannot_be_drawn() -> None:
+def test_output_that_moves_the_cursor_raises_an_error() -> None:
     with pytest.raises(DrawingError, match="does more than to write"):
         render([Event(0, "\x1b[2Kgone\n")], 80, 2)

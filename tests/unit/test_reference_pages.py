@@ -28,7 +28,7 @@ PACKAGE = ROOT / "operator" / "mcp_operator"
 CHART = ROOT / "charts" / "mcp-operator"
 
 READ_BY: dict[str, set[str]] = {
-    "load": set(),  # the settings, which have tables of their own
+    "load": set(),  # the settings, which have their own tables
     "headers": {TOKEN_VARIABLE},
     "StaticSecrets": {"MCP_OPERATOR_SECRET_NAMESPACE_NAME_KEY"},
     "from_environment": {ENDPOINTS[-1]},
@@ -102,7 +102,7 @@ def test_every_setting_has_a_row(command: str, model: type[OperatorSettings]) ->
     assert rows == [one.variable for one in declared(model)]
 
 
-def test_every_other_variable_of_the_environment_has_a_row() -> None:
+def test_every_other_environment_variable_has_a_row() -> None:
     read = {
         str(call.args[0].value)
         for _, call in calls()

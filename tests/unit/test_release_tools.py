@@ -1,4 +1,4 @@
-"""What a release takes from the repository: its notes, and the schemas of the custom resources."""
+"""The parts of a release that scripts create: its notes, and schemas of the custom resources."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def problems(obj: dict[str, Any]) -> list[str]:
     return [error.message for error in validator.iter_errors(obj)]
 
 
-def test_the_notes_of_a_release_are_its_part_of_the_changelog() -> None:
+def test_the_notes_of_a_release_are_its_section_of_the_changelog() -> None:
     assert release_notes.notes("v0.2.0", "0.2.0", CHANGELOG) == "### Added\n\n- Something.\n"
     assert release_notes.notes("v0.1.0", "0.1.0", CHANGELOG) == "First.\n"
 
@@ -73,17 +73,19 @@ def test_the_notes_of_a_release_are_its_part_of_the_changelog() -> None:
         ("v0.3.0", "0.3.0", "no heading"),
     ],
 )
-def test_a_tag_that_does_not_fit_is_refused(tag: str, version: str, sentence: str) -> None:
+def test_a_tag_that_does_not_match_the_version_is_rejected(
+    tag: str, version: str, sentence: str
+) -> None:
     with pytest.raises(release_notes.ReleaseError, match=sentence):
         release_notes.notes(tag, version, CHANGELOG)
 
 
-def test_a_version_of_which_nothing_is_told_is_refused() -> None:
+def test_a_version_without_a_section_in_the_changelog_is_rejected() -> None:
     with pytest.raises(release_notes.ReleaseError, match="tells nothing"):
         release_notes.notes("v0.4.0", "0.4.0", "## [0.4.0] - 2027-02-01\n\n## [0.1.0]\n\nFirst.\n")
 
 
-def test_the_samples_are_valid_by_the_published_schemas() -> None:
+def test_the_samples_match_the_published_schemas() -> None:
     assert {one["kind"] for one in samples()} == {
         "MCPServer",
         "MCPTool",
@@ -93,19 +95,19 @@ def test_the_samples_are_valid_by_the_published_schemas() -> None:
     assert [problem for one in samples() for problem in problems(one)] == []
 
 
-def test_a_misspelt_field_is_not_valid_by_the_published_schemas() -> None:
+def test_a_misspelled_field_does_not_match_the_published_schemas() -> None:
     [server, *_] = [one for one in samples() if one["kind"] == "MCPServer"]
     server["spec"]["toolSelektor"] = {}
     assert any("toolSelektor" in problem for problem in problems(server))
 
 
-def test_the_published_schemas_are_those_of_the_crds_without_kubernetes_own_words() -> None:
+def test_the_published_schemas_are_those_of_the_crds_without_kubernetes_extensions() -> None:
     schemas = json_schemas.schemas()
     assert len(schemas) == len(list((ROOT / "crds").glob("mcp*.yaml")))
     assert "x-kubernetes" not in json.dumps(schemas)
 
 
-def test_a_port_is_a_number_or_a_name_by_the_published_schemas() -> None:
+def test_an_integer_or_string_becomes_a_list_of_types() -> None:
     schema = json_schemas.plain(
         {"x-kubernetes-int-or-string": True, "anyOf": [{"type": "integer"}, {"type": "string"}]}
     )
@@ -126,7 +128,7 @@ def test_the_schemas_are_written_one_file_per_kind(
     ]
 
 
-def test_the_tool_says_why_there_are_no_notes(
+def test_the_release_notes_script_says_why_there_are_no_notes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.argv", ["release_notes.py", "v99.0.0"])

@@ -1,4 +1,4 @@
-"""What is promised about the repository itself."""
+"""Rules about the repository itself."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PLACES = re.compile(
 
 def tracked() -> list[Path]:
     listing = subprocess.run(
-        ["git", "ls-files", "-z"],  # noqa: S607 - whichever git made the clone
+        ["git", "ls-files", "-z"],  # noqa: S607 - the git that made the clone
         cwd=ROOT,
         check=True,
         capture_output=True,
@@ -43,7 +43,7 @@ def test_the_component_folder_does_not_shadow_the_standard_library() -> None:
     assert (ROOT / "operator" / "mcp_operator" / "__init__.py").exists()
 
 
-def test_no_source_file_is_longer_than_one_sitting() -> None:
+def test_no_source_file_is_over_the_maximum_length() -> None:
     lengths = {
         str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
         for path in tracked()
@@ -52,7 +52,7 @@ def test_no_source_file_is_longer_than_one_sitting() -> None:
     assert {name: lines for name, lines in lengths.items() if lines > MAX_LINES} == {}
 
 
-def test_no_file_names_a_place_that_only_one_machine_has() -> None:
+def test_no_file_contains_a_path_of_one_machine() -> None:
     found = []
     for path in tracked():
         if path == Path(__file__):
@@ -62,7 +62,7 @@ def test_no_file_names_a_place_that_only_one_machine_has() -> None:
     assert found == []
 
 
-def test_every_session_says_what_it_does() -> None:
+def test_every_nox_session_has_a_docstring() -> None:
     tree = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     sessions = [one for one in functions if one.decorator_list]
@@ -81,13 +81,13 @@ def test_dependencies_are_pinned_by_hash_without_naming_an_index() -> None:
 
 
 def source_map() -> list[str]:
-    """Return the folders of the package that the architecture's overview explains, in order."""
+    """Return the package folders that the architecture overview explains, in order."""
     page = (ROOT / "docs" / "architecture" / "overview.md").read_text(encoding="utf-8")
     table = page.partition("## Source map")[2].partition("Other folders")[0]
     return re.findall(r"^\| `([\w/]+)` \|", table, re.MULTILINE)
 
 
-def test_the_source_map_has_every_package_and_no_other() -> None:
+def test_the_source_map_lists_exactly_the_packages() -> None:
     rows = source_map()
     packages = {
         str(file.parent.relative_to(PACKAGE))
@@ -98,7 +98,7 @@ def test_the_source_map_has_every_package_and_no_other() -> None:
     assert set(rows) == packages
 
 
-def test_the_source_map_has_the_layers_in_their_order() -> None:
+def test_the_source_map_lists_the_layers_in_order() -> None:
     rows = [row for row in source_map() if "/" not in row]
     pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     held = re.findall(r'^    "(mcp_operator\.[^"]+)",$', pyproject, re.MULTILINE)

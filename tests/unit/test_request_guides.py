@@ -1,4 +1,4 @@
-"""The requests that the guides show are those that their examples make."""
+"""The examples in the guides send the requests that the guides show."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ FACTS = replace(
 
 
 def examples(page: str) -> list[tuple[Any, str]]:
-    """Return each YAML block of a page with the text that follows it, empty where none does."""
+    """Return each YAML block of a page with the text block that follows it, or an empty string."""
     text = (HOW_TO / page).read_text(encoding="utf-8")
     found = re.findall(r"```yaml\n(.*?)```(?:\n\n```text\n(.*?)```)?", text, re.DOTALL)
     return [(yaml.safe_load(block), shown) for block, shown in found]
 
 
 class Recorder:
-    """Keeps the last request, and gives a token to who asks for one."""
+    """Records the last request, and answers token requests."""
 
     def __init__(self) -> None:
         self.request: Request | None = None
@@ -74,7 +74,7 @@ class Recorder:
 def requested(
     entry: dict[str, Any], arguments: dict[str, Any], call: Call | None = None
 ) -> Request:
-    """Make the call of one entry of an MCPTool as a gateway does."""
+    """Call one entry of an MCPTool as a gateway does."""
     assert problems(declared(entry)) == []
     compiled = compile_tool(tool(tools=[entry]), FACTS)
     assert [one.message for one in compiled.findings if one.blocking] == []
@@ -101,7 +101,7 @@ def requested_by_uri(operation: dict[str, Any], uri: str) -> Request:
     found = table.match(uri)
     assert found is not None
     executor = HttpExecutor(current, recorder, FakeSecrets(SECRETS))
-    with suppress(ResourceUnavailable):  # the recorder gives no answer that could be read
+    with suppress(ResourceUnavailable):  # the recorder's answer has no content
         asyncio.run(executor.read_resource(found[0], uri, found[1], Call()))
     assert recorder.request is not None
     return recorder.request
@@ -118,7 +118,7 @@ REST = [(entry, text) for entry, text in examples("expose-a-rest-api.md") if "na
 
 
 @pytest.mark.parametrize(("entry", "text"), REST, ids=[entry["name"] for entry, _ in REST])
-def test_an_example_makes_the_request_that_is_shown(entry: Any, text: str) -> None:
+def test_an_example_sends_the_shown_request(entry: Any, text: str) -> None:
     arguments, _, expected = text.partition("\n")
     if not text:
         arguments = '{"title": "a", "file": "aGVsbG8=", "fileName": "note.txt"}'
@@ -135,7 +135,7 @@ RESOURCES = [one for one in examples("expose-a-rest-api.md") if "uriTemplate" in
 
 
 @pytest.mark.parametrize(("operation", "text"), RESOURCES)
-def test_reading_a_uri_makes_the_request_that_is_shown(operation: Any, text: str) -> None:
+def test_reading_a_uri_sends_the_shown_request(operation: Any, text: str) -> None:
     uri, _, expected = text.partition("\n")
     request = requested_by_uri(operation, uri)
     assert sorted(shown(request).splitlines()) == sorted(expected.rstrip("\n").splitlines())
@@ -158,7 +158,7 @@ def test_credentials_are_sent_as_shown(written: Any, text: str) -> None:
     assert not text or text.strip() in [*headers, "?" + request.target.partition("?")[2]]
 
 
-def test_the_kustomization_sets_the_setting_that_the_operator_reads() -> None:
+def test_the_kustomization_sets_a_variable_that_the_operator_reads() -> None:
     [(kustomization, _)] = [
         one for one in examples("expose-a-rest-api.md") if one[0].get("kind") == "Kustomization"
     ]

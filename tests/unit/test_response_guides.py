@@ -1,4 +1,4 @@
-"""What the guide says that a model reads of an answer is what a gateway makes of it."""
+"""A gateway turns the answers in the guide into the results that the guide shows."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ ENTRY = {"name": "read", "path": "/", "method": "GET"}
 
 
 def examples() -> list[tuple[Any, str]]:
-    """Return each `response` of the page, with the answer and what is read of it."""
+    """Return each `response` of the page, with the answer of the backend and the result."""
     text = PAGE.read_text(encoding="utf-8")
     found = re.findall(r"```yaml\n(response:\n.*?)```\n\n```text\n(.*?)```", text, re.DOTALL)
     return [(yaml.safe_load(block), shown) for block, shown in found]
 
 
 def answering(shown: str) -> Listener:
-    """Serve the answer that stands above the arrow."""
+    """Serve the answer that is above the arrow."""
     head, _, body = shown.partition("\n→\n")[0].partition("\n\n")
     status, *headers = head.splitlines()
     body = body.rstrip() + ("\n\n" if "event-stream" in head else "")
@@ -50,7 +50,7 @@ def answering(shown: str) -> Listener:
 
 
 async def read_of(table: Table, shown: str) -> str:
-    """Call the tool at a backend that answers as shown; return what a model reads."""
+    """Call the tool at a backend that answers as shown, and return what a model reads."""
     called, current = table.tools["read"], Current()
     current.swap(table)
     backend = answering(shown)
@@ -69,7 +69,7 @@ async def read_of(table: Table, shown: str) -> str:
 @pytest.mark.parametrize(
     ("entry", "shown"), [pytest.param(*one, id="-".join(one[0]["response"])) for one in examples()]
 )
-def test_the_model_reads_what_the_guide_says(entry: dict[str, Any], shown: str) -> None:
+def test_a_model_reads_the_result_that_the_guide_shows(entry: dict[str, Any], shown: str) -> None:
     written = {**ENTRY, **entry}
     assert problems(declared(written)) == []
     compiled = compile_tool(tool(tools=[written]), facts())

@@ -26,7 +26,7 @@ def test_the_samples_can_be_applied_to_any_namespace(objects: list[dict[str, Any
     assert all("namespace" not in obj["metadata"] for obj in objects)
 
 
-def test_the_backend_keeps_the_restricted_pod_security_standard(
+def test_the_backend_meets_the_restricted_pod_security_standard(
     objects: list[dict[str, Any]],
 ) -> None:
     (deployment,) = [obj for obj in objects if obj["kind"] == "Deployment"]
@@ -54,7 +54,7 @@ def test_the_backend_is_a_module_of_the_published_image(objects: list[dict[str, 
     ]
 
 
-def test_the_server_serves_all_of_the_samples() -> None:
+def test_the_sample_server_serves_all_samples() -> None:
     manifests = Manifests(load([SAMPLES]))
     assembly = manifests.assembly(manifests.choose())
 

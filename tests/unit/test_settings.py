@@ -21,7 +21,7 @@ def refusal(model: type[Settings], flags: dict[str, Any], environ: dict[str, str
     return str(caught.value)
 
 
-def test_the_defaults_are_those_of_the_documentation() -> None:
+def test_the_settings_have_the_documented_defaults() -> None:
     operator = load(OperatorSettings, {}, {})
 
     assert (operator.metrics_port, operator.health_port) == (8080, 8081)
@@ -32,7 +32,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
     assert (serve.host, serve.port, serve.paths) == ("127.0.0.1", 8080, (Path("samples"),))
 
 
-def test_a_flag_wins_over_the_environment_which_wins_over_the_default() -> None:
+def test_a_flag_overrides_the_environment_which_overrides_the_default() -> None:
     environ = {"MCP_OPERATOR_PORT": "9001", "MCP_OPERATOR_MANAGEMENT_PORT": "9002"}
 
     settings = load(GatewaySettings, {**GATEWAY, "port": "9000"}, environ)
@@ -41,17 +41,17 @@ def test_a_flag_wins_over_the_environment_which_wins_over_the_default() -> None:
     assert settings.log_level == "info"
 
 
-def test_an_empty_variable_is_as_good_as_none() -> None:
+def test_an_empty_variable_is_ignored() -> None:
     assert load(OperatorSettings, {}, {"MCP_OPERATOR_WORKERS": ""}).workers == 4
 
 
 def test_settings_cannot_be_changed() -> None:
     settings = load(OperatorSettings, {}, {})
     with pytest.raises(ValidationError):
-        setattr(settings, "workers", 8)  # noqa: B010 - mypy would refuse the plain assignment
+        setattr(settings, "workers", 8)  # noqa: B010 - mypy rejects the plain assignment
 
 
-def test_addresses_of_services_are_read_as_pairs() -> None:
+def test_addresses_of_services_are_parsed_as_pairs() -> None:
     flags = {**GATEWAY, "services": ["orders=127.0.0.1:9000", "demo/users:80=[::1]:9001"]}
 
     assert load(GatewaySettings, flags, {}).services == {
@@ -60,7 +60,7 @@ def test_addresses_of_services_are_read_as_pairs() -> None:
     }
 
 
-def test_a_repeated_setting_is_given_by_commas_too() -> None:
+def test_a_repeated_setting_can_be_separated_by_commas() -> None:
     environ = {"MCP_OPERATOR_SERVICES": "orders=127.0.0.1:9000, users=127.0.0.1:9001"}
 
     assert load(GatewaySettings, GATEWAY, environ).services == {
@@ -81,7 +81,7 @@ def test_a_repeated_setting_is_given_by_commas_too() -> None:
         "=127.0.0.1:80",
     ],
 )
-def test_an_address_of_a_service_that_leads_nowhere_is_refused(pair: str) -> None:
+def test_an_invalid_address_of_a_service_is_rejected(pair: str) -> None:
     assert f"--service: '{pair}' is not" in refusal(
         GatewaySettings, {**GATEWAY, "services": [pair]}, {}
     )
@@ -143,26 +143,24 @@ def test_an_address_of_a_service_that_leads_nowhere_is_refused(pair: str) -> Non
         ),
     ],
 )
-def test_a_wrong_flag_is_refused_with_what_is_accepted(
+def test_the_error_about_an_invalid_flag_says_what_is_accepted(
     model: type[Settings], flags: dict[str, Any], sentence: str
 ) -> None:
     assert refusal(model, flags, {}) == sentence
 
 
-def test_a_wrong_variable_is_refused_by_its_own_name() -> None:
+def test_the_error_about_an_invalid_variable_names_it() -> None:
     assert refusal(OperatorSettings, {}, {"MCP_OPERATOR_LEADER_ELECT": "perhaps"}) == (
         "MCP_OPERATOR_LEADER_ELECT: 'perhaps' is not true or false"
     )
 
 
-def test_a_variable_that_kubernetes_sets_for_a_service_of_our_name_is_not_taken_for_a_port() -> (
-    None
-):
+def test_a_port_variable_that_kubernetes_sets_for_a_service_is_rejected() -> None:
     environ = {"MCP_OPERATOR_PORT": "tcp://10.0.0.1:8080"}
     assert refusal(GatewaySettings, GATEWAY, environ).startswith("MCP_OPERATOR_PORT: 'tcp://")
 
 
-def test_what_is_missing_is_asked_for_by_flag_and_variable() -> None:
+def test_the_error_about_a_missing_setting_names_flag_and_variable() -> None:
     assert refusal(GatewaySettings, {"server": "shop"}, {}) == (
         "--namespace (or MCP_OPERATOR_NAMESPACE) is missing: "
         "specify the name of a namespace, such as demo"
@@ -172,21 +170,21 @@ def test_what_is_missing_is_asked_for_by_flag_and_variable() -> None:
     )
 
 
-def test_every_wrong_setting_is_named_at_once() -> None:
+def test_all_invalid_settings_are_reported_together() -> None:
     lines = refusal(OperatorSettings, {"workers": "0", "log_format": "xml"}, {}).splitlines()
 
     assert [line.partition(":")[0] for line in lines] == ["--log-format", "--workers"]
 
 
 @pytest.mark.parametrize("model", CLASSES)
-def test_every_setting_says_what_it_does_and_what_it_accepts(model: type[Settings]) -> None:
+def test_every_setting_has_a_help_text_and_its_accepted_values(model: type[Settings]) -> None:
     for setting in declared(model):
         assert setting.help.endswith("."), setting.name
         assert setting.setting.accepts, setting.name
 
 
 @pytest.mark.parametrize("model", CLASSES)
-def test_every_default_is_accepted_when_typed(model: type[Settings]) -> None:
+def test_every_default_is_accepted_as_a_flag(model: type[Settings]) -> None:
     required = {"namespace": "demo", "server": "shop", "paths": ["x"]}
     typed: dict[str, Any] = {
         setting.name: setting.shown_default for setting in declared(model) if setting.shown_default
@@ -196,7 +194,7 @@ def test_every_default_is_accepted_when_typed(model: type[Settings]) -> None:
     assert load(model, {**typed, **needed}, {}) == load(model, needed, {})
 
 
-def test_hosts_outside_the_cluster_are_none_unless_named() -> None:
+def test_external_hosts_are_empty_by_default() -> None:
     assert load(OperatorSettings, {}, {}).external_hosts == ()
     environ = {"MCP_OPERATOR_EXTERNAL_HOSTS": "api.example.com, *.example.org"}
     assert load(OperatorSettings, {}, environ).external_hosts == (
@@ -209,13 +207,13 @@ def test_hosts_outside_the_cluster_are_none_unless_named() -> None:
 @pytest.mark.parametrize(
     "host", ["https://api.example.com", "a.*.com", "**", "*.", "API.com", "a:1"]
 )
-def test_what_is_no_host_is_not_allowed(host: str) -> None:
+def test_an_invalid_external_host_is_rejected(host: str) -> None:
     said = refusal(OperatorSettings, {"external_hosts": [host]}, {})
     assert said.startswith("--external-host: ")
     assert "is not host names, such as api.example.com" in said
 
 
-def test_origins_are_allowed_as_browsers_write_them() -> None:
+def test_allowed_origins_must_be_as_browsers_send_them() -> None:
     given = {"paths": ["a"], "allowed_origins": ["http://localhost:6274,https://chat.example", "*"]}
     serve = load(ServeSettings, given, {})
     assert serve.allowed_origins == ("http://localhost:6274", "https://chat.example", "*")

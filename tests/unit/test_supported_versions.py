@@ -1,4 +1,4 @@
-"""What the page on compatibility calls supported is what is tested, and what is said elsewhere."""
+"""The versions that the compatibility page calls supported are tested, and the same elsewhere."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def test_the_oldest_and_the_newest_kubernetes_are_tested_with_pods() -> None:
         assert f"Kubernetes {oldest} or newer" in read(guide)
 
 
-def test_the_revisions_of_mcp_are_those_that_a_server_can_name() -> None:
+def test_the_supported_mcp_revisions_are_those_in_the_status() -> None:
     assert tuple(supported("MCP revisions").split(", ")) == PROTOCOL_VERSIONS
 
 
-def test_the_status_of_a_server_names_every_revision_that_its_gateway_speaks() -> None:
+def test_the_status_of_a_server_lists_every_revision_of_its_gateway() -> None:
     assert PROTOCOL_VERSIONS == spec.MODERN_VERSIONS + spec.LEGACY_VERSIONS
 
 
@@ -71,13 +71,11 @@ def test_the_oldest_helm_is_the_one_that_the_chart_is_tested_with() -> None:
         ("Rust", "tests/rustclient/Cargo.lock", r'name = "rmcp"\nversion = "([^"]+)"'),
     ],
 )
-def test_the_clients_are_those_that_sessions_are_tested_with(
-    client: str, lock: str, pin: str
-) -> None:
+def test_the_supported_clients_are_the_tested_ones(client: str, lock: str, pin: str) -> None:
     [pinned] = re.findall(pin, read(lock), re.MULTILINE)
     assert supported(client) == pinned
 
 
-def test_the_pythons_are_those_that_the_package_names() -> None:
+def test_the_supported_python_versions_are_those_of_the_package() -> None:
     named = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', read("pyproject.toml"))
     assert supported("Python").split(", ") == named

@@ -1,4 +1,4 @@
-"""The script that pastes the pages notices what a newcomer would."""
+"""The script that runs the commands of pages detects problems that a new user would have."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ COMMANDS = [
 ]
 
 
-def test_the_steps_of_a_page_are_files_and_commands_with_what_they_say() -> None:
+def test_the_steps_of_a_page_are_files_and_commands_with_their_output() -> None:
     assert list(steps(PAGE)) == [
         Save("tool.yaml", "# tool.yaml\nkind: MCPTool\n"),
         Command("printf 'one\\n'  # it's a comment", "one"),
@@ -55,7 +55,7 @@ def test_the_steps_of_a_page_are_files_and_commands_with_what_they_say() -> None
     ]
 
 
-def test_a_page_that_tells_the_truth_passes(tmp_path: Path) -> None:
+def test_a_page_with_correct_commands_passes(tmp_path: Path) -> None:
     with Walk(tmp_path) as walk:
         for step in steps(PAGE):
             walk.do(step)
@@ -70,14 +70,14 @@ def test_a_page_that_tells_the_truth_passes(tmp_path: Path) -> None:
         (Command("echo no", "yes"), "should have said:\nyes\nand said:\nno"),
     ],
 )
-def test_a_command_that_does_something_else_fails(
+def test_a_command_with_another_result_than_shown_fails(
     tmp_path: Path, command: Command, complaint: str
 ) -> None:
     with Walk(tmp_path) as walk, pytest.raises(WalkthroughError, match=complaint):
         walk.do(command)
 
 
-def test_a_command_that_stays_is_waited_for_and_gives_way_to_the_next_one(
+def test_a_server_command_is_waited_for_and_stopped_by_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = free_port()
@@ -98,15 +98,13 @@ def test_a_command_that_stays_is_waited_for_and_gives_way_to_the_next_one(
     assert not walkthrough._answers(port)
 
 
-def test_a_command_that_ends_instead_of_staying_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_command_that_ends_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(walkthrough, "STAYING", {"echo": free_port()})
     with Walk(tmp_path) as walk, pytest.raises(WalkthroughError, match="does not listen on"):
         walk.do(Command("echo gone"))
 
 
-def test_an_installed_command_takes_the_place_of_the_one_that_a_page_installs(
+def test_an_installed_command_replaces_the_one_that_a_page_installs(
     tmp_path: Path,
 ) -> None:
     with Walk(tmp_path, "echo") as walk:
@@ -116,11 +114,11 @@ def test_an_installed_command_takes_the_place_of_the_one_that_a_page_installs(
 
 
 @pytest.mark.parametrize("start", [*walkthrough.ELSEWHERE, *walkthrough.STAYING])
-def test_what_is_declared_of_commands_is_of_some_that_are_shown(start: str) -> None:
+def test_every_declared_command_is_shown_on_a_page(start: str) -> None:
     assert any(command.text.startswith(start) for command in COMMANDS)
 
 
-def test_tools_of_the_samples_of_an_own_file_and_of_an_imported_api_are_called() -> None:
+def test_the_pages_call_tools_of_samples_of_a_file_and_of_an_imported_api() -> None:
     calls = [one for one in COMMANDS if one.text.startswith("curl") and "tools/call" in one.text]
     assert ['"result"' in call.shown for call in calls] == [True, True, True, False]
-    assert '"error"' in calls[-1].shown  # of a tool that its client may not use
+    assert '"error"' in calls[-1].shown  # the call of a tool that the client cannot use

@@ -1,6 +1,6 @@
-"""What every workflow has to have, so that no single one of them can give the project away.
+"""Rules for every workflow, so that none of them can compromise the project.
 
-`nox -s workflows` lints them as well, with zizmor, actionlint and the published schemas.
+`nox -s workflows` also lints them, with zizmor, actionlint and the published schemas.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def commands(name: str) -> str:
     return "\n".join(step.get("run", "") for step in steps(name))
 
 
-def test_the_workflows_are_those_that_the_project_promises() -> None:
+def test_the_workflows_are_exactly_the_expected_ones() -> None:
     expected = {"chart", "ci", "docs", "e2e", "nightly", "release", "scorecard", "security"}
     assert set(FILES) == expected
     assert list(FOLDER.iterdir()) != []
@@ -74,7 +74,7 @@ def test_an_action_has_one_pin_in_all_workflows() -> None:
 
 
 @all_workflows
-def test_no_right_is_given_to_a_whole_workflow(name: str) -> None:
+def test_no_permission_is_granted_to_a_whole_workflow(name: str) -> None:
     assert WORKFLOWS[name]["permissions"] == {}
 
 
@@ -86,12 +86,12 @@ def test_every_job_lists_its_permissions_each_with_its_reason(name: str) -> None
 
 
 @all_workflows
-def test_every_job_ends_by_itself(name: str) -> None:
+def test_every_job_has_a_timeout(name: str) -> None:
     assert [job for job, content in jobs(name).items() if "timeout-minutes" not in content] == []
 
 
 @all_workflows
-def test_runs_of_one_branch_do_not_pile_up(name: str) -> None:
+def test_every_workflow_has_a_concurrency_group(name: str) -> None:
     assert {"group", "cancel-in-progress"} == set(WORKFLOWS[name]["concurrency"])
 
 
@@ -101,19 +101,19 @@ def test_every_job_runs_on_a_named_release_of_the_runner(name: str) -> None:
 
 
 @all_workflows
-def test_every_job_first_watches_what_it_connects_to(name: str) -> None:
+def test_the_first_step_of_every_job_is_harden_runner(name: str) -> None:
     for job, content in jobs(name).items():
         assert content["steps"][0]["uses"].startswith(f"{HARDEN}@"), job
 
 
 @all_workflows
-def test_no_checkout_leaves_a_token_behind(name: str) -> None:
+def test_no_checkout_persists_credentials(name: str) -> None:
     checkouts = [step for step in steps(name) if step.get("uses", "").startswith(f"{CHECKOUT}@")]
     assert [step for step in checkouts if step["with"]["persist-credentials"] is not False] == []
 
 
 @all_workflows
-def test_nothing_of_a_stranger_runs_with_our_permissions(name: str) -> None:
+def test_no_workflow_has_a_trigger_that_runs_untrusted_code_with_permissions(name: str) -> None:
     assert triggers(name).isdisjoint({"pull_request_target", "workflow_run", "issue_comment"})
 
 
@@ -122,7 +122,7 @@ def test_no_expression_is_pasted_into_a_script(name: str) -> None:
     assert "${{" not in commands(name)
 
 
-def test_a_release_takes_nothing_from_a_cache() -> None:
+def test_a_release_does_not_use_caches() -> None:
     for step in steps("release"):
         action, options = step.get("uses", ""), step.get("with", {})
         assert not action.startswith("actions/cache@")
@@ -142,14 +142,14 @@ def test_a_release_is_verified_in_the_job_that_signs_it() -> None:
         assert "gh attestation verify" in script
 
 
-def test_the_one_required_check_needs_every_job_that_can_fail_a_change() -> None:
+def test_the_required_check_needs_every_job_that_can_fail_a_change() -> None:
     optional = {"coverage"}  # depends on another service being up
     every = set(jobs("ci"))
     assert set(jobs("ci")["alls-green"]["needs"]) == every - optional - {"alls-green"}
     assert jobs("ci")["alls-green"]["if"] == "always()"
 
 
-def test_a_job_that_compares_with_the_last_release_has_its_tag() -> None:
+def test_a_job_that_compares_with_the_last_release_fetches_its_tags() -> None:
     comparing = [
         job
         for name in FILES
@@ -162,14 +162,14 @@ def test_a_job_that_compares_with_the_last_release_has_its_tag() -> None:
         assert checkout["with"]["fetch-depth"] == 0
 
 
-def test_the_tests_run_on_every_python_that_is_promised() -> None:
+def test_the_tests_run_on_every_supported_python() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     promised = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', text)
     assert jobs("ci")["tests"]["strategy"]["matrix"]["python"] == promised
 
 
 @all_workflows
-def test_the_sessions_and_goals_that_are_called_exist(name: str) -> None:
+def test_the_called_sessions_and_make_goals_exist(name: str) -> None:
     tree = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     sessions = {one.name for one in functions if one.decorator_list}
@@ -188,7 +188,7 @@ def test_the_files_that_are_named_exist(name: str) -> None:
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
-def test_every_ecosystem_waits_before_it_takes_a_new_version() -> None:
+def test_every_ecosystem_has_a_cooldown_for_new_versions() -> None:
     config = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8"))
     ecosystems = {update["package-ecosystem"] for update in config["updates"]}
     assert ecosystems == {"docker", "github-actions", "gomod", "npm", "pip"}
@@ -199,7 +199,7 @@ def test_every_ecosystem_waits_before_it_takes_a_new_version() -> None:
             assert (ROOT / folder.strip("/")).is_dir()
 
 
-def test_every_folder_that_has_owners_exists() -> None:
+def test_every_path_in_codeowners_exists() -> None:
     text = (ROOT / ".github" / "CODEOWNERS").read_text(encoding="utf-8")
     paths = re.findall(r"^(/\S+)", text, re.MULTILINE)
     assert paths

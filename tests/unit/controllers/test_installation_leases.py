@@ -85,7 +85,7 @@ async def test_a_server_of_another_installation_is_logged_once(
 
 
 @pytest.mark.parametrize(
-    "found", [None, lease(age=600), lease(age=1, holder="")], ids=["gone", "expired", "released"]
+    "found", [None, lease(age=600), lease(age=1, holder="")], ids=["missing", "expired", "released"]
 )
 async def test_a_server_of_an_inactive_installation_becomes_ours(found: Object | None) -> None:
     ours, _ = leases(found)

@@ -1,4 +1,4 @@
-"""In which form a body is sent, and which arguments it is made of."""
+"""The media type of a body, and the arguments that it is built from."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def contents(*types: str) -> dict[str, Any]:
     return openapi(paths)
 
 
-def test_the_fields_of_a_json_object_are_arguments() -> None:
+def test_the_fields_of_a_json_object_become_arguments() -> None:
     entry = tool(openapi(post(THING)))
 
     assert entry["inputSchema"] == THING
@@ -52,7 +52,7 @@ def test_the_fields_of_a_json_object_are_arguments() -> None:
         (("*/*",), None),
     ],
 )
-def test_json_is_taken_before_forms_and_forms_before_the_rest(
+def test_json_is_preferred_to_forms_and_forms_to_other_types(
     types: tuple[str, ...], taken: str | None
 ) -> None:
     content_type = request(tool(contents(*types))).get("contentType")
@@ -72,7 +72,7 @@ def test_json_is_taken_before_forms_and_forms_before_the_rest(
         {**THING, "minProperties": 2},
     ],
 )
-def test_json_of_any_other_root_is_one_argument(schema: dict[str, Any]) -> None:
+def test_a_json_body_that_is_not_an_object_is_one_argument(schema: dict[str, Any]) -> None:
     entry = tool(openapi(post(schema)))
 
     assert request(entry) == {"body": {"from": "body"}}
@@ -80,7 +80,7 @@ def test_json_of_any_other_root_is_one_argument(schema: dict[str, Any]) -> None:
     assert entry["inputSchema"]["required"] == ["body"]
 
 
-def test_what_all_of_several_objects_have_is_one_object() -> None:
+def test_an_all_of_objects_is_merged_into_one_object() -> None:
     document = openapi(
         post({"allOf": [{"$ref": "#/components/schemas/Base"}, {"properties": {"color": TEXT}}]}),
         components={"schemas": {"Base": THING}},
@@ -89,7 +89,7 @@ def test_what_all_of_several_objects_have_is_one_object() -> None:
     assert list(tool(document)["inputSchema"]["properties"]) == ["name", "size", "color"]
 
 
-def test_other_fields_are_allowed_where_the_document_allows_them() -> None:
+def test_additional_properties_of_a_body_are_kept() -> None:
     schema = tool(openapi(post({**THING, "additionalProperties": False})))["inputSchema"]
     assert schema["additionalProperties"] is False
 
@@ -104,7 +104,7 @@ def test_an_optional_body_with_required_fields_stays_optional() -> None:
     assert "required" not in entry["inputSchema"]
 
 
-def test_a_field_with_the_name_of_a_parameter_gets_another_name() -> None:
+def test_a_field_with_the_name_of_a_parameter_is_renamed() -> None:
     paths = post({"type": "object", "properties": {"id": TEXT, "body_id": TEXT}})
     paths["/things/{id}"] = paths.pop("/things")
 
@@ -121,7 +121,7 @@ def test_an_optional_body_of_get_and_delete_is_one_argument(method: str) -> None
     assert request(tool(openapi(paths))) == {"body": {"from": "body"}}
 
 
-def test_a_required_body_of_delete_is_made_of_its_fields() -> None:
+def test_the_fields_of_a_required_body_of_delete_become_arguments() -> None:
     paths = post(THING)
     paths["/things"]["delete"] = paths["/things"].pop("post")
 
@@ -131,7 +131,7 @@ def test_a_required_body_of_delete_is_made_of_its_fields() -> None:
     ]
 
 
-def test_a_head_request_has_no_body_and_the_report_says_so() -> None:
+def test_a_body_of_a_head_request_is_dropped_with_a_note() -> None:
     paths = post(THING)
     paths["/things"]["head"] = paths["/things"].pop("post")
 
@@ -162,7 +162,7 @@ def test_files_of_a_multipart_form_are_arguments_in_base64() -> None:
     assert request(entry) == {"contentType": "multipart/form-data"}
 
 
-def test_one_file_or_several_is_a_list_of_files() -> None:
+def test_a_file_or_a_list_of_files_becomes_a_list_of_files() -> None:
     file = {"type": "string", "format": "binary"}
     either = {"anyOf": [file, {"type": "array", "items": file}]}
     document = openapi(
@@ -190,7 +190,7 @@ def test_the_encoding_of_a_form_is_kept() -> None:
     ]
 
 
-def test_the_media_type_of_a_part_is_kept_where_there_is_one() -> None:
+def test_the_media_type_of_a_part_is_kept_if_it_has_exactly_one() -> None:
     paths = post({"type": "object", "properties": {"a": THING, "b": TEXT}}, "multipart/form-data")
     content = paths["/things"]["post"]["requestBody"]["content"]
     content["multipart/form-data"]["encoding"] = {
@@ -203,14 +203,14 @@ def test_the_media_type_of_a_part_is_kept_where_there_is_one() -> None:
     ]
 
 
-def test_an_object_in_a_form_is_json_where_nothing_else_is_said() -> None:
+def test_an_object_in_a_form_is_json_by_default() -> None:
     schema = {"type": "object", "properties": {"at": THING}}
     entry = tool(openapi(post(schema, "application/x-www-form-urlencoded")))
 
     assert request(entry)["arguments"] == [{"name": "at", "in": "body", "style": "json"}]
 
 
-def test_a_form_without_named_fields_is_one_object() -> None:
+def test_a_form_without_named_fields_is_one_object_argument() -> None:
     entry = tool(openapi(post({"additionalProperties": TEXT}, "application/x-www-form-urlencoded")))
 
     assert request(entry)["body"] == {"from": "body"}
@@ -218,7 +218,7 @@ def test_a_form_without_named_fields_is_one_object() -> None:
 
 
 @pytest.mark.parametrize("type_", ["application/json", "application/x-www-form-urlencoded"])
-def test_more_fields_to_rename_than_there_are_entries_make_one_argument(type_: str) -> None:
+def test_a_body_with_too_many_fields_to_rename_is_one_argument(type_: str) -> None:
     fields = {f"field.{n}": TEXT for n in range(65)}
     paths = post({"type": "object", "properties": fields}, type_)
     paths["/things/{id}"] = paths.pop("/things")
@@ -229,7 +229,7 @@ def test_more_fields_to_rename_than_there_are_entries_make_one_argument(type_: s
     assert entry["inputSchema"]["properties"]["body"]["properties"] == fields
 
 
-def test_the_alternatives_of_a_form_are_united() -> None:
+def test_the_alternatives_of_a_form_are_merged() -> None:
     other = {"type": "object", "properties": {"name": TEXT, "url": TEXT}, "required": ["name"]}
     document = openapi(post({"oneOf": [THING, other]}, "multipart/form-data"))
 
@@ -247,14 +247,14 @@ def test_the_alternatives_of_a_form_are_united() -> None:
         ("application/xml", {"type": "string", "description": "Text of type application/xml."}),
     ],
 )
-def test_a_body_without_fields_is_one_argument_as_it_is(type_: str, schema: dict[str, Any]) -> None:
+def test_a_body_without_fields_is_one_argument(type_: str, schema: dict[str, Any]) -> None:
     entry = tool(openapi(post({"type": "string"}, type_)))
 
     assert request(entry) == {"body": {"from": "body"}, "contentType": type_}
     assert entry["inputSchema"]["properties"] == {"body": schema}
 
 
-def test_json_that_is_said_to_be_bytes_gives_way_to_bytes() -> None:
+def test_a_binary_media_type_is_preferred_to_json_with_binary_format() -> None:
     binary = {"type": "string", "format": "binary"}
     paths = post(binary)
     paths["/things"]["post"]["requestBody"]["content"]["application/x-tar"] = {"schema": binary}
@@ -269,7 +269,9 @@ def test_json_that_is_said_to_be_bytes_gives_way_to_bytes() -> None:
         ("multipart/form-data", "has no named parts"),
     ],
 )
-def test_a_multipart_body_without_names_is_skipped_with_the_reason(type_: str, reason: str) -> None:
+def test_an_operation_with_a_multipart_body_without_fields_is_skipped(
+    type_: str, reason: str
+) -> None:
     paths = post({"type": "object"}, type_) | {"/good": {"get": {}}}
 
     ((label, told),) = imported(openapi(paths)).report.skipped
@@ -277,7 +279,7 @@ def test_a_multipart_body_without_names_is_skipped_with_the_reason(type_: str, r
     assert reason in told
 
 
-def test_the_form_of_swagger_2_is_urlencoded_and_with_a_file_multipart() -> None:
+def test_a_form_of_swagger_2_is_urlencoded_or_multipart_if_it_has_a_file() -> None:
     name = {"name": "name", "in": "formData", "type": "string", "required": True}
     ids = {"name": "ids", "in": "formData", "type": "array", "items": TEXT}
     file = {"name": "file", "in": "formData", "type": "file", "description": "A picture."}
@@ -294,7 +296,7 @@ def test_the_form_of_swagger_2_is_urlencoded_and_with_a_file_multipart() -> None
     assert entry["inputSchema"]["properties"]["file"] == {**BASE64, "description": "A picture."}
 
 
-def test_the_body_of_swagger_2_has_the_type_that_is_consumed() -> None:
+def test_the_body_of_swagger_2_has_the_consumed_media_type() -> None:
     body = {"name": "it", "in": "body", "required": True, "schema": TEXT}
     operation = {"parameters": [body], "consumes": ["application/x-tar"]}
 
@@ -304,7 +306,9 @@ def test_the_body_of_swagger_2_has_the_type_that_is_consumed() -> None:
 
 @pytest.mark.parametrize("name", ["日本", "a b", "a;b", "", "n" * 129, "new\nline"])
 @pytest.mark.parametrize("type_", ["application/json", "application/x-www-form-urlencoded"])
-def test_a_body_with_a_field_that_cannot_be_named_is_one_argument(name: str, type_: str) -> None:
+def test_a_body_with_a_field_that_cannot_be_an_argument_is_one_argument(
+    name: str, type_: str
+) -> None:
     schema = {"type": "object", "properties": {name: TEXT, "ok": TEXT}}
     outcome = imported(openapi(post(schema, type_)))
 
@@ -316,7 +320,7 @@ def test_a_body_with_a_field_that_cannot_be_named_is_one_argument(name: str, typ
 
 
 @pytest.mark.parametrize("name", ["日本", "a b", "a;b"])
-def test_a_part_that_cannot_be_named_costs_the_tool_only_where_it_is_required(name: str) -> None:
+def test_a_part_that_cannot_be_sent_skips_the_operation_only_if_it_is_required(name: str) -> None:
     schema = {"type": "object", "properties": {name: TEXT, "ok": TEXT}}
     paths = {**post(schema, "multipart/form-data"), "/other": {"get": {}}}
 
@@ -342,7 +346,7 @@ def test_a_part_that_cannot_be_named_costs_the_tool_only_where_it_is_required(na
     ],
 )
 @pytest.mark.parametrize("type_", ["multipart/form-data", "application/x-www-form-urlencoded"])
-def test_whatever_an_encoding_says_the_tool_compiles(
+def test_a_tool_with_any_encoding_of_its_body_compiles(
     tmp_path: Path, encoding: dict[str, Any], type_: str
 ) -> None:
     schema = {"type": "object", "properties": {"a": {"type": "array", "items": TEXT}, "b": TEXT}}
@@ -357,7 +361,7 @@ def test_whatever_an_encoding_says_the_tool_compiles(
 
 @pytest.mark.parametrize("format_", ["csv", "ssv", "pipes", "multi", "tsv"])
 @pytest.mark.parametrize("consumed", ["multipart/form-data", "application/x-www-form-urlencoded"])
-def test_a_list_in_a_form_of_swagger_2_compiles_and_is_separated_as_it_says(
+def test_a_list_in_a_form_of_swagger_2_compiles_with_its_collection_format(
     tmp_path: Path, consumed: str, format_: str
 ) -> None:
     field = {"name": "a", "in": "formData", "type": "array", "items": TEXT}

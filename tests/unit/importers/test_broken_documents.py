@@ -1,4 +1,4 @@
-"""Documents that say nonsense somewhere: everything else is imported, and stays valid."""
+"""Documents with invalid parts: everything else is imported, and the output is valid."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def broken(document: Any, random: Random) -> Any:
-    """Return a document with a few of its parts gone, replaced or added."""
+    """Return a document with a few parts removed, replaced or added."""
     document = copy.deepcopy(document)
     for _ in range(random.randint(1, 12)):
         *path, last = random.choice(list(places(document)))
@@ -64,7 +64,7 @@ def broken(document: Any, random: Random) -> Any:
 @pytest.mark.parametrize("name", REAL)
 @settings(max_examples=60)
 @given(seed=st.integers(min_value=0))
-def test_nonsense_is_left_out_or_refused_in_a_sentence(name: str, seed: int) -> None:
+def test_invalid_parts_are_omitted_or_rejected_with_an_error(name: str, seed: int) -> None:
     document = broken(real(name), Random(seed))  # noqa: S311 - hypothesis chooses the seed
     try:
         outcome = imported(document, output_schemas=True)
@@ -75,7 +75,7 @@ def test_nonsense_is_left_out_or_refused_in_a_sentence(name: str, seed: int) -> 
 
 
 @pytest.mark.parametrize("type_", ["json", "", "JSON", "application/json; charset=utf-8"])
-def test_what_is_no_media_type_is_taken_for_json(type_: str) -> None:
+def test_an_invalid_media_type_is_read_as_json(type_: str) -> None:
     document = real("petstore3")
     body = document["paths"]["/user"]["post"]["requestBody"]
     body["content"] = {type_: body["content"]["application/json"]}
@@ -88,7 +88,7 @@ EVIL = "Shop\x00\u2028\n---\nkind: Evil\r\x1b[2J\u202e"
 
 
 @pytest.mark.parametrize("place", ["title", "version", "scheme", "description", "source"])
-def test_no_text_of_a_document_ends_a_comment(place: str) -> None:
+def test_no_text_of_a_document_can_end_a_comment(place: str) -> None:
     texts = {"title": "Shop", "version": "1", "scheme": "key", "description": "A key."}
     texts |= {place: EVIL}
     scheme = {"type": "http", "scheme": "bearer", "description": texts["description"]}
@@ -108,7 +108,7 @@ def test_no_text_of_a_document_ends_a_comment(place: str) -> None:
 
 
 @pytest.mark.parametrize("place", ["path", "name", "reference"])
-def test_no_text_of_a_document_ends_a_line_of_the_report(place: str) -> None:
+def test_no_text_of_a_document_can_end_a_line_of_the_report(place: str) -> None:
     texts = {"path": "/x", "name": "n", "reference": "#/x"} | {place: f"/{EVIL}"}
     parameter = {"name": texts["name"], "in": EVIL, "schema": {"$ref": texts["reference"]}}
     outcome = imported(openapi({texts["path"]: {"trace": {}, "get": {"parameters": [parameter]}}}))

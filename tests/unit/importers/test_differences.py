@@ -13,11 +13,11 @@ def lines(old: Any, new: Any) -> list[str]:
     return list(differences(imported(old).objects, imported(new).objects).lines())
 
 
-def test_the_same_document_makes_no_difference() -> None:
+def test_the_same_document_has_no_differences() -> None:
     assert lines(openapi(PATHS), openapi(copy.deepcopy(PATHS))) == []
 
 
-def test_tools_that_come_go_and_change_are_named() -> None:
+def test_added_removed_and_changed_tools_are_listed() -> None:
     after = {
         "/b": {"get": {"operationId": "b", "summary": "New"}},
         "/c": {"get": {"operationId": "c"}},
@@ -26,7 +26,7 @@ def test_tools_that_come_go_and_change_are_named() -> None:
     assert lines(openapi(PATHS), openapi(after)) == ["added: c", "removed: a", "changed: b"]
 
 
-def test_what_changes_beside_the_tools_is_named_by_its_object() -> None:
+def test_changes_outside_of_the_tools_are_listed_by_object() -> None:
     old = imported(openapi(PATHS)).objects
     new = imported(openapi(PATHS), server="mcp", labels={"a": "b"}).objects
 
@@ -35,13 +35,13 @@ def test_what_changes_beside_the_tools_is_named_by_its_object() -> None:
     ]
 
 
-def test_files_that_hold_something_else_are_compared_too() -> None:
+def test_objects_of_other_kinds_are_compared() -> None:
     found = differences([{"kind": "ConfigMap", "spec": {"tools": "x"}}], [{"kind": "List"}])
 
     assert list(found.lines()) == ["changed beside the tools: ConfigMap None, List None"]
 
 
-def test_a_difference_is_shown_as_diff_does() -> None:
+def test_a_difference_is_shown_in_unified_format() -> None:
     assert list(unified("a\nb\n", "a\nc\n", "x.yaml")) == [
         "--- x.yaml\n",
         "+++ x.yaml (imported again)\n",

@@ -1,4 +1,4 @@
-"""How large schemas become small enough, and what they then still say."""
+"""Large schemas are reduced to the size limit, and stay correct."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def deep(levels: int, text: str) -> dict[str, Any]:
     return schema
 
 
-def test_what_is_small_is_written_in_place() -> None:
+def test_a_small_schema_is_inlined() -> None:
     address = {"type": "object", "properties": {"street": TEXT}}
     reference = {"$ref": "#/components/schemas/Address"}
     document = openapi(
@@ -42,7 +42,7 @@ def test_what_is_small_is_written_in_place() -> None:
     assert "$defs" not in schema
 
 
-def test_what_is_large_and_used_often_is_written_once() -> None:
+def test_a_large_schema_with_many_uses_becomes_a_definition() -> None:
     big = {"type": "object", "properties": {f"field_{n}": TEXT for n in range(200)}}
     reference = {"$ref": "#/components/schemas/Big"}
     names = [f"part_{n}" for n in range(20)]
@@ -66,7 +66,7 @@ def test_what_is_large_and_used_often_is_written_once() -> None:
         (1_100, "cut at level"),
     ],
 )
-def test_what_is_too_large_says_less_and_the_report_says_so(max_bytes: int, loss: str) -> None:
+def test_a_schema_that_is_too_large_is_reduced_with_a_note(max_bytes: int, loss: str) -> None:
     schema = deep(10, "Twelve words of a sentence that is long. " * 20)
     outcome = imported(openapi(post(schema)), max_schema_bytes=max_bytes)
 
@@ -77,7 +77,7 @@ def test_what_is_too_large_says_less_and_the_report_says_so(max_bytes: int, loss
     assert all(loss in note for note in told)
 
 
-def test_a_schema_that_says_less_refuses_nothing_that_the_whole_allows() -> None:
+def test_a_reduced_schema_accepts_every_value_that_the_whole_accepts() -> None:
     whole = deep(8, "A text.")
     value: Any = "x"
     for level in range(8):
@@ -88,7 +88,7 @@ def test_a_schema_that_says_less_refuses_nothing_that_the_whole_allows() -> None
         assert CompiledSchema(linked.schema).errors({"it": value}) == []
 
 
-def test_definitions_that_end_alike_are_numbered() -> None:
+def test_definitions_with_the_same_last_name_are_numbered() -> None:
     def node(name: str) -> dict[str, Any]:
         return {"type": "object", "properties": {"next": {"$ref": name}}}
 
@@ -128,13 +128,13 @@ def references(node: Any) -> list[str]:
 
 @settings(max_examples=150)
 @given(definitions=st.fixed_dictionaries(dict.fromkeys(KEYS, nested)), root=nested)
-def test_every_reference_resolves_whatever_refers_to_whatever(
+def test_every_reference_in_a_linked_schema_resolves(
     definitions: dict[str, Any], root: Any
 ) -> None:
     schema = {"type": "object", "properties": {"x": root}}
     try:
         linked = Linker(definitions, 64_000).link(schema)
-    except SchemaCostError:  # merging costs more than is spent on one tool, which is refused
+    except SchemaCostError:  # merging costs more than the limit for one tool, so it is rejected
         reject()
 
     names = {f"#/$defs/{name}" for name in linked.schema.get("$defs", {})}
@@ -144,7 +144,7 @@ def test_every_reference_resolves_whatever_refers_to_whatever(
 
 
 def named(definitions: dict[str, Any], root: Any) -> Any:
-    """Return the outcome for one field that refers to schemas, and one tool that does not."""
+    """Return the outcome for a tool with one field that refers to schemas, and for a plain tool."""
     body = post({"type": "object", "properties": {"x": root}})
     schemas = {"schemas": definitions}
     return imported(openapi({**body, "/good": {"get": {}}}, components=schemas))
@@ -154,7 +154,7 @@ def of(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def test_types_that_contain_themselves_are_not_merged_without_an_end() -> None:
+def test_merging_recursive_types_ends() -> None:
     one = {"type": "object", "properties": {"p": of("A"), "q": of("B")}}
     other = {"type": "object", "properties": {"p": of("B"), "q": of("A")}}
 
@@ -165,7 +165,7 @@ def test_types_that_contain_themselves_are_not_merged_without_an_end() -> None:
 
 
 def pairs(levels: int, own: Any) -> dict[str, Any]:
-    """Return types of which each extends the two of the next level."""
+    """Return types that each extend the two types of the next level."""
     last = {f"{letter}{levels}": own(letter, levels) for letter in "XY"}
     return last | {
         f"{letter}{level}": {
@@ -177,13 +177,13 @@ def pairs(levels: int, own: Any) -> dict[str, Any]:
     }
 
 
-def test_types_that_extend_each_other_in_pairs_cost_no_more_than_their_number() -> None:
+def test_types_that_extend_each_other_in_pairs_are_imported() -> None:
     types = pairs(40, lambda letter, level: {"properties": {f"{letter}{level}": TEXT}})
 
     assert named(types, of("X0")).report.skipped == ()
 
 
-def test_a_tool_that_would_cost_too_much_is_skipped_and_the_others_are_made() -> None:
+def test_a_tool_that_costs_too_much_is_skipped_and_others_are_imported() -> None:
     types = pairs(
         40, lambda letter, level: {"properties": {"p": {"properties": {f"{letter}{level}": TEXT}}}}
     )

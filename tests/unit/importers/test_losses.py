@@ -1,4 +1,4 @@
-"""What the tools do not say of what a document says is in the report, with operation and place."""
+"""Parts of a document that the tools lose are in the report, with operation and place."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def notes(document: dict[str, Any], *others: tuple[str, Any], **options: Any) ->
         ({"$ref": "#/components/schemas/No"}, "which does not exist: any value is taken"),
     ],
 )
-def test_what_is_lost_is_told_with_operation_and_place(written: Any, told: str) -> None:
+def test_a_lost_constraint_is_reported_with_operation_and_place(written: Any, told: str) -> None:
     (note,) = notes(openapi(body(written)))
 
     assert told in note.text
@@ -66,11 +66,11 @@ def test_what_is_lost_is_told_with_operation_and_place(written: Any, told: str) 
         {"type": "array", "items": [TEXT], "additionalItems": False},
     ],
 )
-def test_what_is_translated_or_asks_for_nothing_is_not_told(written: Any) -> None:
+def test_translated_or_empty_constraints_are_not_reported(written: Any) -> None:
     assert notes(openapi(body(written), "3.0.3")) == []
 
 
-def test_a_loss_in_a_named_schema_is_told_of_every_tool_that_uses_it() -> None:
+def test_a_loss_in_a_named_schema_is_reported_for_every_tool_that_uses_it() -> None:
     box = {"type": "object", "properties": {"size": {"type": "string", "maxLength": "ten"}}}
     reference = {"$ref": "#/components/schemas/Box"}
     order = {"type": "object", "properties": {"box": reference}}
@@ -86,7 +86,7 @@ def test_a_loss_in_a_named_schema_is_told_of_every_tool_that_uses_it() -> None:
     assert note.tools == ("direct", "order")
 
 
-def test_a_loss_in_a_subtype_is_told_of_the_tools_that_take_its_base() -> None:
+def test_a_loss_in_a_subtype_is_reported_for_tools_that_use_its_base() -> None:
     reference = {"$ref": "#/components/schemas/Pet"}
     pet = {
         "type": "object",
@@ -103,7 +103,7 @@ def test_a_loss_in_a_subtype_is_told_of_the_tools_that_take_its_base() -> None:
     assert note.tools == ("a", "b")
 
 
-def test_a_loss_in_another_document_is_told_with_its_name() -> None:
+def test_a_loss_in_another_document_is_reported_with_the_name_of_the_document() -> None:
     other = {"Thing": {"type": "object", "properties": {"n": {"type": "number!"}}}}
     document = openapi(post({"$ref": "types.yaml#/Thing"}))
 
@@ -111,7 +111,7 @@ def test_a_loss_in_another_document_is_told_with_its_name() -> None:
     assert note.place == "types.yaml#/Thing/properties/n"
 
 
-def test_a_loss_in_a_parameter_is_told_with_its_place() -> None:
+def test_a_loss_in_a_parameter_is_reported_with_its_place() -> None:
     named = {"name": "q", "in": "query", "description": LONG, "schema": {"type": "string?"}}
     field = {"name": "f", "in": "formData", "type": "string?"}
     form = {"/things": {"post": {"operationId": "make", "parameters": [field]}}}
@@ -122,7 +122,7 @@ def test_a_loss_in_a_parameter_is_told_with_its_place() -> None:
     assert note.place == "#/paths/~1things/post/formData/properties/f"
 
 
-def test_a_loss_in_a_result_is_told_only_with_the_result() -> None:
+def test_a_loss_in_a_result_is_reported_only_if_output_schemas_are_imported() -> None:
     schema = {"type": "object", "properties": {"id": {"type": "text?"}}}
     answer = {"description": "ok", "content": {"application/json": {"schema": schema}}}
     document = openapi({"/me": {"get": {"responses": {"200": answer}}}})
@@ -132,7 +132,7 @@ def test_a_loss_in_a_result_is_told_only_with_the_result() -> None:
     assert note.place.endswith("/responses/200/content/application~1json/schema/properties/id")
 
 
-def test_a_loss_in_a_form_of_the_body_that_is_not_chosen_is_not_told() -> None:
+def test_a_loss_in_a_media_type_that_is_not_used_is_not_reported() -> None:
     paths = post(TEXT)
     content = paths["/things"]["post"]["requestBody"]["content"]
     content["application/xml"] = {"schema": {"type": "text?"}}
@@ -140,7 +140,7 @@ def test_a_loss_in_a_form_of_the_body_that_is_not_chosen_is_not_told() -> None:
     assert notes(openapi(paths)) == []
 
 
-def test_what_stands_beside_a_reference_is_told_where_it_has_no_meaning() -> None:
+def test_keywords_beside_a_reference_are_reported_if_they_are_ignored() -> None:
     document = body({"$ref": "#/components/schemas/Size", "minimum": 1, "description": "Its size."})
     root = {"components": {"schemas": {"Size": {"type": "integer"}}}}
 
@@ -163,7 +163,7 @@ def test_what_stands_beside_a_reference_is_told_where_it_has_no_meaning() -> Non
         ({"type": "string", "maxLength": 2.0}, "ab", "abc"),
     ],
 )
-def test_a_slip_of_the_pen_is_read_as_it_is_meant(written: Any, value: Any, other: Any) -> None:
+def test_a_common_mistake_in_a_schema_is_corrected(written: Any, value: Any, other: Any) -> None:
     schema = CompiledSchema(tool(openapi(body(written)))["inputSchema"])
 
     assert schema.errors({"x": value}) == []
@@ -181,13 +181,13 @@ def test_a_slip_of_the_pen_is_read_as_it_is_meant(written: Any, value: Any, othe
         {"type": "integer", "enum": ["one", "1.5"]},
     ],
 )
-def test_what_is_no_slip_of_the_pen_stays(written: Any) -> None:
+def test_a_correct_schema_that_resembles_a_mistake_is_kept(written: Any) -> None:
     made = tool(openapi(body(written)))["inputSchema"]["properties"]["x"]
 
     assert {key: made[key] for key in written} == written
 
 
-def test_schemas_that_require_a_name_twice_cost_no_tool() -> None:
+def test_a_name_that_is_required_twice_is_written_once() -> None:
     thing = {"type": "object", "properties": {"id": TEXT}, "required": ["id", "id"]}
     answer = {"description": "ok", "content": {"application/json": {"schema": thing}}}
     paths = post(thing)
@@ -198,7 +198,7 @@ def test_schemas_that_require_a_name_twice_cost_no_tool() -> None:
     assert entry["outputSchema"]["required"] == ["id"]
 
 
-def test_a_report_names_three_places_and_three_tools_and_a_whole_report_all() -> None:
+def test_a_report_lists_three_places_and_tools_and_a_whole_report_lists_all() -> None:
     tools = tuple("abcde")
     report = Report(
         *(5, 5, 5, 1, ()),
@@ -220,7 +220,7 @@ def test_a_report_names_three_places_and_three_tools_and_a_whole_report_all() ->
 
 
 @pytest.mark.parametrize("reference", ["#/components/responses/No", "none.yaml#/R", "#/x"])
-def test_a_response_that_leads_nowhere_costs_the_output_schema_and_not_the_tool(
+def test_an_unresolvable_response_drops_only_the_output_schema(
     reference: str,
 ) -> None:
     path = {"/me": {"get": {"operationId": "me", "responses": {"200": {"$ref": reference}}}}}

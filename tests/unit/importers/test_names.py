@@ -1,4 +1,4 @@
-"""What tools, arguments and objects are called."""
+"""The names of tools, arguments and objects."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def test_a_tool_is_named_by_its_operation(given_id: str, name: str) -> None:
         ("/v1/files/{name}.json", "get_v1_files_by_name_json"),
     ],
 )
-def test_without_an_operation_id_method_and_path_name_the_tool(path: str, name: str) -> None:
+def test_a_tool_without_an_operation_id_is_named_by_method_and_path(path: str, name: str) -> None:
     assert named({path: {"get": {}}}) == [name]
     assert named({path: {"get": {"operationId": "…"}}}) == [name]
 
 
-def test_a_long_name_is_cut_and_ends_in_a_digest_of_the_whole() -> None:
+def test_a_long_name_is_shortened_and_ends_with_a_digest() -> None:
     one, other = named({f"/{n}": {"get": {"operationId": "a" * 80 + n}} for n in "xy"})
 
     assert len(one) == len(other) == 64
@@ -66,7 +66,7 @@ def test_names_that_collide_are_numbered_in_the_order_of_their_paths() -> None:
     assert tool_names(found(paths))["GET /a"] == "list"
 
 
-def test_a_prefix_stands_before_every_name() -> None:
+def test_a_prefix_is_added_to_every_name() -> None:
     assert named({"/x": {"get": {"operationId": "x" * 60}}}, "shop_")[0].startswith("shop_xxx")
 
 
@@ -77,7 +77,7 @@ documents = st.dictionaries(
 
 
 @given(documents, st.randoms())
-def test_names_are_fit_unique_and_the_same_in_any_order(
+def test_tool_names_are_valid_unique_and_the_same_in_any_order(
     ids_: dict[str, str], random: st.DataObject
 ) -> None:
     paths = {path: {"get": {"operationId": one}, "put": {}} for path, one in ids_.items()}
@@ -98,7 +98,7 @@ targets = st.lists(
 
 
 @given(targets, st.randoms())
-def test_arguments_are_fit_unique_and_the_same_in_any_order(
+def test_argument_names_are_valid_unique_and_the_same_in_any_order(
     given_targets: list[tuple[str, str]], random: st.DataObject
 ) -> None:
     names = argument_names(given_targets)
@@ -110,7 +110,7 @@ def test_arguments_are_fit_unique_and_the_same_in_any_order(
     assert argument_names(shuffled) == names
 
 
-def test_who_has_a_name_by_right_keeps_it() -> None:
+def test_an_argument_whose_own_name_is_valid_keeps_it() -> None:
     names = argument_names([("query", "a.b"), ("body", "a_b"), ("query", "id"), ("path", "id")])
 
     assert names == {
@@ -121,12 +121,12 @@ def test_who_has_a_name_by_right_keeps_it() -> None:
     }
 
 
-def test_signs_that_tell_two_parameters_apart_are_spelt_out() -> None:
+def test_characters_that_distinguish_two_parameters_are_spelled_out() -> None:
     names = argument_names([("query", name) for name in ("At", "At<", "At>", "ids[]", "$top")])
 
     assert list(names.values()) == ["At", "top", "At_before", "At_after", "ids"]
 
 
 @given(st.text(max_size=120))
-def test_an_object_has_a_name_that_kubernetes_takes(text: str) -> None:
+def test_an_object_name_is_valid_in_kubernetes(text: str) -> None:
     assert re.fullmatch(r"([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?", object_name(text))

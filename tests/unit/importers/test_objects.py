@@ -1,4 +1,4 @@
-"""The objects that are written, and their YAML."""
+"""The imported objects, and their YAML."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from support.openapi_documents import (
 )
 
 
-def test_the_objects_are_what_was_asked_for() -> None:
+def test_the_objects_have_the_given_options() -> None:
     outcome = imported(
         openapi(get()),
         name="pets",
@@ -53,7 +53,7 @@ def test_the_objects_are_what_was_asked_for() -> None:
     }
 
 
-def test_what_is_not_asked_for_comes_from_the_title() -> None:
+def test_names_that_are_not_given_are_derived_from_the_title() -> None:
     document = openapi(get())
     document["info"] = {"title": "The Shop: Orders & more!"}
 
@@ -66,14 +66,14 @@ def test_what_is_not_asked_for_comes_from_the_title() -> None:
 
 
 @pytest.mark.parametrize("title", [None, "", "…"])
-def test_a_document_without_a_title_is_imported_too(title: str | None) -> None:
+def test_a_document_without_a_title_is_named_openapi(title: str | None) -> None:
     document = openapi(get())
     document["info"] = {"title": title}
 
     assert imported(document).name == "openapi"
 
 
-def test_many_tools_are_divided_by_tag_and_then_by_number() -> None:
+def test_many_tools_are_split_by_tag_and_then_by_number() -> None:
     tags = [["Pets"]] * 130 + [["Store"]] * 3 + [[]]
     document = openapi({f"/{n}": {"get": {"tags": tag}} for n, tag in enumerate(tags)})
 
@@ -86,7 +86,7 @@ def test_many_tools_are_divided_by_tag_and_then_by_number() -> None:
     ]
 
 
-def test_large_tools_are_divided_so_that_no_object_has_more_than_200_kilobytes() -> None:
+def test_large_tools_are_split_into_objects_of_at_most_200_kilobytes() -> None:
     fields = {f"field_{n}": {"type": "string"} for n in range(1000)}
     paths = {f"/{n}": post({"type": "object", "properties": fields})["/things"] for n in range(20)}
 
@@ -107,7 +107,9 @@ def test_large_tools_are_divided_so_that_no_object_has_more_than_200_kilobytes()
         ("patch", None),
     ],
 )
-def test_the_method_says_what_a_tool_may_do(method: str, hints: dict[str, Any] | None) -> None:
+def test_the_annotations_of_a_tool_depend_on_the_method(
+    method: str, hints: dict[str, Any] | None
+) -> None:
     entry = tool(openapi({"/x": {method: {}}}))
 
     assert entry["method"] == method.upper()
@@ -130,11 +132,13 @@ def test_a_trace_request_is_skipped_with_the_reason() -> None:
         ({}, "GET /x"),
     ],
 )
-def test_a_tool_says_what_the_operation_says(operation: dict[str, Any], description: str) -> None:
+def test_a_tool_has_the_description_of_the_operation(
+    operation: dict[str, Any], description: str
+) -> None:
     assert tool(openapi({"/x": {"get": operation}}))["description"].startswith(description)
 
 
-def test_a_long_description_is_cut_after_a_sentence() -> None:
+def test_a_long_description_is_shortened_after_a_sentence() -> None:
     text = "A sentence of words. " * 100
 
     described = tool(openapi({"/x": {"get": {"description": text}}}))["description"]
@@ -142,7 +146,7 @@ def test_a_long_description_is_cut_after_a_sentence() -> None:
     assert described.endswith("of words.")
 
 
-def test_the_head_says_where_the_tools_come_from() -> None:
+def test_the_header_comment_names_the_source() -> None:
     head = text_of(imported(openapi(get()))).partition("---\n")[0]
 
     assert head == (
@@ -157,7 +161,7 @@ def test_the_head_says_where_the_tools_come_from() -> None:
 TRICKY = ["y", "N", "on", "1e3", "0o7", "1_000", "12:30", "2020-01-01", "=", "~", "null", "-", ""]
 
 
-def test_texts_that_some_reader_takes_for_something_else_are_quoted() -> None:
+def test_ambiguous_yaml_strings_are_quoted() -> None:
     schema = {"type": "object", "properties": {"y": {"type": "string", "enum": TRICKY}}}
     text = text_of(imported(openapi(post(schema))))
 
@@ -168,7 +172,7 @@ def test_texts_that_some_reader_takes_for_something_else_are_quoted() -> None:
     assert "'0o7'" in text
 
 
-def test_a_text_of_several_lines_stays_one_that_can_be_read() -> None:
+def test_a_text_of_several_lines_is_a_literal_block() -> None:
     operation = {"description": "First line.  \n\n- a list\n- of two\n"}
 
     text = text_of(imported(openapi({"/x": {"get": operation}})))
@@ -206,7 +210,7 @@ schemas = st.fixed_dictionaries(
 @given(
     schema=schemas, other=schemas | values, summary=texts, path=st.text("ab/{}?#. é", max_size=9)
 )
-def test_whatever_a_document_says_the_output_reads_as_what_was_meant(
+def test_the_output_parses_to_the_imported_objects(
     schema: Any, other: Any, summary: str, path: str
 ) -> None:
     paths: Any = {"/good": {"get": {}}, f"/{path}": {"post": {"summary": summary}}}
@@ -218,7 +222,7 @@ def test_whatever_a_document_says_the_output_reads_as_what_was_meant(
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_a_real_document_is_imported_whole(name: str) -> None:
+def test_a_real_document_is_imported_completely(name: str) -> None:
     outcome = imported(real(name), output_schemas=True)
 
     assert outcome.report.skipped == ()
@@ -237,9 +241,7 @@ def test_a_real_document_is_imported_whole(name: str) -> None:
     ],
 )
 @pytest.mark.parametrize("name", ["shop", "s" * 63])
-def test_no_two_objects_have_one_name_whatever_the_tags_are(
-    tags: tuple[str, str], name: str
-) -> None:
+def test_objects_have_different_names_for_any_tags(tags: tuple[str, str], name: str) -> None:
     given = [tags[0]] * 129 + [tags[1]] * 129
     document = openapi({f"/{n}": {"get": {"tags": [tag]}} for n, tag in enumerate(given)})
 

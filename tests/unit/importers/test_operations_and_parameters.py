@@ -1,4 +1,4 @@
-"""Where the arguments of an operation go: paths, servers, parameters, styles."""
+"""The arguments and endpoints of operations: paths, servers, parameters, styles."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def arguments(entry: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def test_parameters_of_the_path_are_taken_and_those_of_the_operation_win() -> None:
+def test_parameters_of_the_operation_override_those_of_the_path() -> None:
     shared = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
     verbose = {"name": "verbose", "in": "query", "schema": {"type": "boolean"}}
     own = {**shared, "schema": {"type": "integer"}}
@@ -37,7 +37,7 @@ def test_parameters_of_the_path_are_taken_and_those_of_the_operation_win() -> No
     assert entry["inputSchema"]["required"] == ["id"]
 
 
-def test_a_parameter_may_be_a_reference() -> None:
+def test_a_parameter_can_be_a_reference() -> None:
     limit = {"name": "limit", "in": "query", "schema": {"type": "integer"}}
     document = openapi(
         get({"$ref": "#/components/parameters/Limit"}),
@@ -47,7 +47,7 @@ def test_a_parameter_may_be_a_reference() -> None:
     assert tool(document)["inputSchema"]["properties"] == {"limit": {"type": "integer"}}
 
 
-def test_a_place_of_the_path_that_is_not_declared_is_an_argument_all_the_same() -> None:
+def test_an_undeclared_path_placeholder_is_an_argument() -> None:
     entry = tool(openapi(get(path="/things/{id}")))
 
     assert entry["inputSchema"] == {
@@ -70,11 +70,11 @@ def test_a_place_of_the_path_that_is_not_declared_is_an_argument_all_the_same() 
         ([], "/things"),
     ],
 )
-def test_of_a_server_only_the_path_is_kept(servers: list[Any], path: str) -> None:
+def test_only_the_path_of_a_server_is_used(servers: list[Any], path: str) -> None:
     assert tool(openapi(get(), servers=servers))["path"] == path
 
 
-def test_the_server_of_the_operation_wins_over_that_of_the_path_and_of_the_document() -> None:
+def test_the_server_of_the_operation_overrides_those_of_path_and_document() -> None:
     paths = {
         "/a": {"servers": [{"url": "/path"}], "get": {"servers": [{"url": "/operation"}]}},
         "/b": {"servers": [{"url": "/path"}], "get": {}},
@@ -85,16 +85,16 @@ def test_the_server_of_the_operation_wins_over_that_of_the_path_and_of_the_docum
     assert [entry["path"] for entry in found.values()] == ["/operation/a", "/path/b", "/document/c"]
 
 
-def test_a_base_path_of_swagger_2_need_not_begin_with_a_slash() -> None:
+def test_a_base_path_of_swagger_2_can_omit_the_leading_slash() -> None:
     assert tool(swagger(get(), basePath="x/api/v1"))["path"] == "/x/api/v1/things"
 
 
-def test_the_base_path_that_was_asked_for_replaces_that_of_the_document() -> None:
+def test_a_given_base_path_replaces_that_of_the_document() -> None:
     document = openapi(get(), servers=[{"url": "/old"}])
     assert tool(document, backend=Backend(base_path="/new"))["path"] == "/new/things"
 
 
-def test_a_query_in_the_key_of_a_path_is_a_constant_of_the_request() -> None:
+def test_a_query_in_a_path_becomes_constant_query_parameters() -> None:
     entry = tool(openapi(get(path="/things?beta=true&mode=a%20b")))
 
     assert entry["path"] == "/things"
@@ -104,7 +104,7 @@ def test_a_query_in_the_key_of_a_path_is_a_constant_of_the_request() -> None:
     ]
 
 
-def test_characters_that_a_path_may_not_hold_are_encoded() -> None:
+def test_characters_that_are_invalid_in_a_path_are_encoded() -> None:
     assert tool(openapi(get(path="/a b/ü")))["path"] == "/a%20b/%C3%BC"
 
 
@@ -128,7 +128,7 @@ def test_characters_that_a_path_may_not_hold_are_encoded() -> None:
         ("path", {"style": "simple"}, {}),
     ],
 )
-def test_style_and_explode_are_said_where_they_are_not_the_default(
+def test_style_and_explode_are_written_if_they_differ_from_the_default(
     location: str, parameter: dict[str, Any], said: dict[str, Any]
 ) -> None:
     path = "/things/{ids}" if location == "path" else "/things"
@@ -138,7 +138,7 @@ def test_style_and_explode_are_said_where_they_are_not_the_default(
     assert arguments(entry) == ([{"name": "ids", "in": location, **said}] if said else [])
 
 
-def test_an_object_in_deep_brackets_keeps_its_style() -> None:
+def test_an_object_parameter_keeps_the_style_deep_object() -> None:
     given = {"name": "at", "in": "query", "style": "deepObject", "explode": True, "schema": OBJECT}
 
     assert arguments(tool(openapi(get(given)))) == [
@@ -146,19 +146,19 @@ def test_an_object_in_deep_brackets_keeps_its_style() -> None:
     ]
 
 
-def test_explode_of_a_single_value_says_nothing() -> None:
+def test_explode_of_a_single_value_is_omitted() -> None:
     given = {"name": "q", "in": "query", "explode": False, "schema": {"type": "string"}}
 
     assert arguments(tool(openapi(get(given)))) == []
 
 
-def test_a_style_that_its_location_does_not_have_is_left_to_the_default() -> None:
+def test_a_style_that_is_invalid_for_its_location_is_omitted() -> None:
     given = {"name": "X-Ids", "in": "header", "style": "form", "schema": STRINGS}
 
     assert arguments(tool(openapi(get(given)))) == [{"name": "X-Ids", "in": "header"}]
 
 
-def test_a_parameter_with_json_content_is_written_as_json() -> None:
+def test_a_parameter_with_json_content_has_the_style_json() -> None:
     given = {"name": "at", "in": "query", "content": {"application/json": {"schema": OBJECT}}}
 
     entry = tool(openapi(get(given)))
@@ -176,7 +176,7 @@ def test_a_parameter_with_json_content_is_written_as_json() -> None:
         ("pipes", {"style": "pipeDelimited"}),
     ],
 )
-def test_collection_formats_of_swagger_2_are_styles(
+def test_collection_formats_of_swagger_2_become_styles(
     collection: str | None, said: dict[str, Any]
 ) -> None:
     given = {"name": "ids", "in": "query", **STRINGS}
@@ -187,14 +187,14 @@ def test_collection_formats_of_swagger_2_are_styles(
     assert arguments(entry) == ([{"name": "ids", "in": "query", **said}] if said else [])
 
 
-def test_a_list_that_tabs_set_apart_is_one_text() -> None:
+def test_a_list_that_is_separated_by_tabs_becomes_a_string() -> None:
     given = {"name": "ids", "in": "query", "collectionFormat": "tsv", **STRINGS}
 
     (schema,) = tool(swagger(get(given)))["inputSchema"]["properties"].values()
     assert schema["type"] == "string"
 
 
-def test_arguments_of_a_post_outside_its_body_say_where_they_go() -> None:
+def test_arguments_of_a_post_outside_of_its_body_have_a_location() -> None:
     paths = get({"name": "dry", "in": "query", "schema": {"type": "boolean"}})
     paths["/things"]["post"] = paths["/things"].pop("get")
 
@@ -212,7 +212,7 @@ def test_arguments_of_a_post_outside_its_body_say_where_they_go() -> None:
         ({"name": "rest"}, "/files/{+rest}"),
     ],
 )
-def test_an_argument_that_is_a_path_may_hold_slashes(
+def test_an_argument_that_is_a_path_can_contain_slashes(
     parameter: dict[str, Any], template: str
 ) -> None:
     given = {"in": "path", "required": True, "schema": {"type": "string"}, **parameter}
@@ -223,20 +223,20 @@ def test_an_argument_that_is_a_path_may_hold_slashes(
     assert entry["path"].endswith(f"/{{{name}}}")
 
 
-def test_an_id_may_hold_no_slashes() -> None:
+def test_an_id_argument_cannot_contain_slashes() -> None:
     given = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
 
     assert arguments(tool(openapi(get(given, path="/things/{id}")))) == []
 
 
 @pytest.mark.parametrize("name", ["Accept", "content-type", "Authorization", "Host", "Cookie"])
-def test_headers_that_belong_to_the_message_are_no_arguments(name: str) -> None:
+def test_protocol_and_credential_headers_are_not_arguments(name: str) -> None:
     given = {"name": name, "in": "header", "schema": {"type": "string"}}
 
     assert "inputSchema" not in tool(openapi(get(given)))
 
 
-def test_a_default_is_told_and_not_sent() -> None:
+def test_a_default_is_described_and_not_sent() -> None:
     schema = {"type": "integer", "default": 20}
     given = {"name": "limit", "in": "query", "description": "How many.", "schema": schema}
 
@@ -245,14 +245,14 @@ def test_a_default_is_told_and_not_sent() -> None:
 
 
 @pytest.mark.parametrize("path", ["/a/../b", "/a/./b"])
-def test_a_path_that_clients_would_resolve_is_skipped(path: str) -> None:
+def test_a_path_with_dot_segments_is_skipped(path: str) -> None:
     found = tools(openapi({**get(path=path), **get(path="/good")}))
 
     assert [entry["path"] for entry in found.values()] == ["/good"]
 
 
 @pytest.mark.parametrize("reference", ["#/paths/~1none", "paths.yaml#/a", "#/x-circle"])
-def test_a_path_that_is_elsewhere_and_missing_is_told(reference: str) -> None:
+def test_a_path_with_an_unresolvable_reference_is_skipped_with_the_reason(reference: str) -> None:
     paths = {"/a": {"$ref": reference}, "/b": {"get": {"operationId": "b"}}}
     circle = {"x-circle": {"$ref": "#/x-circle"}}
 
@@ -264,7 +264,7 @@ def test_a_path_that_is_elsewhere_and_missing_is_told(reference: str) -> None:
         imported(openapi({"/a": paths["/a"]}) | circle)
 
 
-def test_operations_beside_a_reference_to_a_path_count_as_well() -> None:
+def test_operations_beside_a_reference_to_a_path_are_imported() -> None:
     item = {"get": {"operationId": "far"}, "put": {"operationId": "put"}}
     paths = {"/a": {"$ref": "#/x-item", "get": {"operationId": "near"}}}
 
@@ -272,7 +272,7 @@ def test_operations_beside_a_reference_to_a_path_count_as_well() -> None:
 
 
 @pytest.mark.parametrize("method", ["trace", "query"])
-def test_a_method_that_no_tool_has_is_skipped_with_the_reason(method: str) -> None:
+def test_an_unsupported_method_is_skipped_with_the_reason(method: str) -> None:
     outcome = imported(openapi({"/a": {method: {}, "get": {}}}, "3.2.0"))
 
     ((label, reason),) = outcome.report.skipped
@@ -282,7 +282,7 @@ def test_a_method_that_no_tool_has_is_skipped_with_the_reason(method: str) -> No
 
 @pytest.mark.parametrize("separator", ["tsv", "ssv", "pipes"])
 @pytest.mark.parametrize("location", ["path", "header", "query", "formData"])
-def test_a_list_of_swagger_2_is_separated_as_it_says_or_is_one_text(
+def test_a_list_of_swagger_2_has_its_separator_or_becomes_a_string(
     location: str, separator: str
 ) -> None:
     items = {"type": "array", "items": {"type": "string"}, "collectionFormat": separator}
@@ -302,7 +302,7 @@ def test_a_list_of_swagger_2_is_separated_as_it_says_or_is_one_text(
         assert mapped["style"] == {"ssv": "spaceDelimited", "pipes": "pipeDelimited"}[separator]
 
 
-def test_a_list_of_files_is_a_part_for_each_file() -> None:
+def test_a_list_of_files_is_sent_as_one_part_per_file() -> None:
     files = {"name": "f", "in": "formData", "type": "array", "items": {"type": "file"}}
     document = swagger(
         {"/t": {"post": {"consumes": ["multipart/form-data"], "parameters": [files]}}}
@@ -317,7 +317,7 @@ def test_a_list_of_files_is_a_part_for_each_file() -> None:
     ("location", "style"),
     [("query", "simple"), ("path", "form"), ("header", "matrix"), ("cookie", "deepObject")],
 )
-def test_a_style_that_a_location_does_not_have_is_told(location: str, style: str) -> None:
+def test_a_style_that_is_invalid_for_its_location_is_reported(location: str, style: str) -> None:
     parameter = {"name": "q", "in": location, "style": style, "schema": STRINGS}
     path = "/t/{q}" if location == "path" else "/t"
     document = openapi(get(parameter, path=path))
@@ -327,7 +327,7 @@ def test_a_style_that_a_location_does_not_have_is_told(location: str, style: str
     assert all("style" not in mapped for mapped in arguments(tool(document)))
 
 
-def test_headers_whose_names_differ_in_case_are_one() -> None:
+def test_headers_whose_names_differ_only_in_case_are_one_argument() -> None:
     shared = {"name": "X-Id", "in": "header", "schema": {"type": "string"}}
     own = {"name": "x-id", "in": "header", "schema": {"type": "integer"}}
     path = {"/t": {"parameters": [shared], "get": {"parameters": [own]}}}
@@ -336,7 +336,7 @@ def test_headers_whose_names_differ_in_case_are_one() -> None:
 
 
 @pytest.mark.parametrize("name", ["日本", "a b", "a=b", "n" * 129])
-def test_a_parameter_that_cannot_be_named_costs_the_tool_only_where_it_is_required(
+def test_a_parameter_with_an_invalid_name_skips_the_tool_only_if_it_is_required(
     name: str,
 ) -> None:
     parameter: dict[str, Any] = {"name": name, "in": "query", "schema": {"type": "string"}}
@@ -354,11 +354,11 @@ def test_a_parameter_that_cannot_be_named_costs_the_tool_only_where_it_is_requir
     ("url", "path"),
     [("/a/../b", "/b"), ("/../a", "/a"), ("/a/./b/", "/a/b"), ("https://h/a/b/..", "/a")],
 )
-def test_the_path_of_a_server_is_resolved_as_clients_do(url: str, path: str) -> None:
+def test_dot_segments_in_the_path_of_a_server_are_resolved(url: str, path: str) -> None:
     assert tool(openapi({"/x": {"get": {}}}, servers=[{"url": url}]))["path"] == f"{path}/x"
 
 
-def test_what_swagger_2_does_not_allow_beside_a_body_is_told() -> None:
+def test_form_fields_beside_a_body_of_swagger_2_are_reported() -> None:
     body = {"name": "b", "in": "body", "schema": OBJECT}
     field = {"name": "f", "in": "formData", "type": "string"}
     outcome = imported(swagger({"/t": {"post": {"parameters": [body, field]}}}))

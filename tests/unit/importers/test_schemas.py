@@ -1,4 +1,4 @@
-"""What becomes of the schemas of a document: dialects, references, recursion, directions."""
+"""The import of schemas: dialects, references, recursion, directions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ N, T, P = (f"#/components/schemas/{name}" for name in ("Node", "Tree", "Pet"))
 
 
 def field(schema: Any, version: str = "3.0.3", **root: Any) -> Any:
-    """Return what becomes of the schema of one field of a body."""
+    """Return the imported schema of one field of a body."""
     document = openapi(post({"type": "object", "properties": {"x": schema}}), version, **root)
     return tool(document)["inputSchema"]["properties"]["x"]
 
@@ -57,7 +57,9 @@ def schemas(**named: Any) -> dict[str, Any]:
         ({"title": "The size", "description": "How big.", "type": "string"}, {"type": "string"}),
     ],
 )
-def test_dialects_become_json_schema_2020_12(written: Any, read: dict[str, Any]) -> None:
+def test_schemas_of_all_dialects_become_json_schema_2020_12(
+    written: Any, read: dict[str, Any]
+) -> None:
     schema = field(written)
 
     assert {key: schema.get(key) for key in read} == read
@@ -66,21 +68,21 @@ def test_dialects_become_json_schema_2020_12(written: Any, read: dict[str, Any])
     CompiledSchema(schema)
 
 
-def test_a_modern_document_may_say_null_in_its_own_words() -> None:
+def test_both_notations_of_null_in_openapi_3_1_become_a_list_of_types() -> None:
     assert field({"anyOf": [TEXT, {"type": "null"}]}, "3.1.0") == {"type": ["string", "null"]}
     assert field({"type": ["string", "null"]}, "3.1.0") == {"type": ["string", "null"]}
 
 
 @pytest.mark.parametrize("pattern", [r"(?<year>\d{4}", r"\p{Han}{900}{900}", "[z-a]"])
-def test_a_pattern_that_no_engine_takes_costs_the_pattern_alone(pattern: str) -> None:
+def test_an_unsupported_pattern_is_dropped_and_the_schema_kept(pattern: str) -> None:
     assert field({"type": "string", "pattern": pattern}) == TEXT
 
 
-def test_a_pattern_that_the_engine_takes_is_kept() -> None:
+def test_a_supported_pattern_is_kept() -> None:
     assert field({"type": "string", "pattern": "^a+$"})["pattern"] == "^a+$"
 
 
-def test_what_only_answers_have_is_neither_asked_for_nor_required() -> None:
+def test_read_only_properties_are_omitted_from_input_schemas() -> None:
     identity = {"type": "integer", "readOnly": True}
     document = openapi(
         post(
@@ -112,7 +114,7 @@ def test_what_only_answers_have_is_neither_asked_for_nor_required() -> None:
     }
 
 
-def test_what_is_read_only_in_one_part_of_an_all_of_is_required_in_none() -> None:
+def test_a_property_that_is_read_only_in_one_part_of_an_all_of_is_not_required() -> None:
     document = openapi(
         post({"allOf": [{"$ref": "#/components/schemas/Base"}, {"required": ["id", "name"]}]}),
         **schemas(Base={"properties": {"id": {"readOnly": True}, "name": TEXT}}),
@@ -121,7 +123,7 @@ def test_what_is_read_only_in_one_part_of_an_all_of_is_required_in_none() -> Non
     assert tool(document)["inputSchema"]["required"] == ["name"]
 
 
-def test_what_only_requests_have_is_not_promised() -> None:
+def test_write_only_properties_are_omitted_from_output_schemas() -> None:
     secret = {"type": "string", "writeOnly": True}
     schema = {"type": "object", "properties": {"id": TEXT, "secret": secret}}
     answer = {"description": "ok", "content": {"application/json": {"schema": schema}}}
@@ -132,14 +134,14 @@ def test_what_only_requests_have_is_not_promised() -> None:
     assert output["properties"] == {"id": TEXT}
 
 
-def test_a_result_that_is_no_object_is_not_promised() -> None:
+def test_a_result_that_is_not_an_object_has_no_output_schema() -> None:
     answer = {"description": "ok", "schema": {"type": "array", "items": TEXT}}
     document = swagger({"/me": {"get": {"responses": {"200": answer}}}})
 
     assert "outputSchema" not in tool(document, output_schemas=True)
 
 
-def test_what_stands_beside_a_reference_is_what_it_means_here() -> None:
+def test_keywords_beside_a_reference_are_merged_as_the_version_defines() -> None:
     reference = {"$ref": "#/components/schemas/Size", "description": "Of the box."}
     size = {"type": "integer", "description": "A size.", "minimum": 1}
 
@@ -152,7 +154,7 @@ def test_what_stands_beside_a_reference_is_what_it_means_here() -> None:
     assert "maximum" not in field({**reference, "maximum": 9}, "3.0.3", **schemas(Size=size))
 
 
-def test_what_contains_itself_becomes_a_definition() -> None:
+def test_a_recursive_schema_becomes_a_definition() -> None:
     node = {
         "type": "object",
         "properties": {"name": TEXT, "next": {"$ref": "#/components/schemas/Node"}},
@@ -167,7 +169,7 @@ def test_what_contains_itself_becomes_a_definition() -> None:
     assert CompiledSchema(schema).errors({"x": {"next": {"next": {"name": 1}}}})
 
 
-def test_a_body_that_contains_itself_has_its_fields_as_arguments() -> None:
+def test_the_fields_of_a_recursive_body_become_arguments() -> None:
     node = {"type": "object", "properties": {"next": {"$ref": N}, "name": TEXT}}
 
     schema = tool(openapi(post({"$ref": N}), **schemas(Node=node)))["inputSchema"]
@@ -175,7 +177,7 @@ def test_a_body_that_contains_itself_has_its_fields_as_arguments() -> None:
 
 
 @pytest.mark.parametrize("keyword", ["recursive", "dynamic"])
-def test_recursion_in_the_words_of_json_schema_is_understood(keyword: str) -> None:
+def test_dynamic_and_recursive_references_of_json_schema_are_supported(keyword: str) -> None:
     anchor: Any = {"recursive": {"$recursiveAnchor": True}, "dynamic": {"$dynamicAnchor": "node"}}
     refers = {"recursive": {"$recursiveRef": "#"}, "dynamic": {"$dynamicRef": "#node"}}
     tree = {"type": "array", "items": {"anyOf": [TEXT, refers[keyword]]}, **anchor[keyword]}
@@ -196,14 +198,14 @@ def test_recursion_in_the_words_of_json_schema_is_understood(keyword: str) -> No
         {"A": {"$ref": "#/components/schemas/A", "description": "Itself."}},
     ],
 )
-def test_a_circle_of_references_takes_anything(named: dict[str, Any]) -> None:
+def test_a_cycle_of_references_accepts_any_value(named: dict[str, Any]) -> None:
     body = {"type": "object", "properties": {"x": {"$ref": "#/components/schemas/A"}}}
 
     schema = tool(openapi(post(body), **schemas(**named)))["inputSchema"]
     assert CompiledSchema(schema).errors({"x": 1}) == []
 
 
-def test_a_reference_into_another_document_is_followed_and_back() -> None:
+def test_references_to_another_document_and_back_are_followed() -> None:
     other = {
         "Thing": {
             "type": "object",
@@ -220,11 +222,11 @@ def test_a_reference_into_another_document_is_followed_and_back() -> None:
     assert schema["properties"] == {"own": {"type": "integer"}, "back": {"type": "boolean"}}
 
 
-def test_a_reference_that_leads_nowhere_costs_the_constraint_and_not_the_tool() -> None:
+def test_an_unresolvable_reference_drops_only_the_constraint() -> None:
     assert field({"$ref": "#/components/schemas/Missing"}) == {}
 
 
-def test_a_body_that_leads_nowhere_is_skipped_with_the_reason() -> None:
+def test_an_operation_with_an_unresolvable_body_is_skipped_with_the_reason() -> None:
     paths = {
         "/a": {"post": {"requestBody": {"$ref": "#/components/requestBodies/No"}}},
         "/b": {"get": {}},
@@ -237,7 +239,7 @@ def test_a_body_that_leads_nowhere_is_skipped_with_the_reason() -> None:
     )
 
 
-def test_each_alternative_says_which_value_of_the_discriminator_it_is() -> None:
+def test_each_alternative_has_its_value_of_the_discriminator() -> None:
     cat = {"type": "object", "properties": {"kind": TEXT, "claws": {"type": "integer"}}}
     dog = {"type": "object", "properties": {"kind": {"type": "string", "enum": ["dog"]}}}
     pet = {
@@ -255,7 +257,7 @@ def test_each_alternative_says_which_value_of_the_discriminator_it_is() -> None:
 
 
 @pytest.mark.parametrize("version", ["2", "3"])
-def test_a_type_that_others_extend_stands_for_them_too(version: str) -> None:
+def test_a_type_with_a_discriminator_accepts_its_subtypes(version: str) -> None:
     name = "kind"
     told = name if version == "2" else {"propertyName": name}
     base = "#/definitions/Pet" if version == "2" else P
@@ -276,13 +278,13 @@ def test_a_type_that_others_extend_stands_for_them_too(version: str) -> None:
     assert second["properties"] == {name: TEXT}
 
 
-def test_texts_that_nobody_sees_are_left_out() -> None:
+def test_hidden_characters_in_texts_are_removed() -> None:
     hidden = "A name.\u202e\u200b\U000e0041 \x07Short.  \r\n"
 
     assert field({"type": "string", "description": hidden})["description"] == "A name. Short."
 
 
-def test_a_document_that_refers_to_another_by_its_own_name_refers_to_itself() -> None:
+def test_a_reference_with_the_name_of_the_own_document_is_resolved_in_it() -> None:
     document = openapi(
         post({"$ref": f"{MAIN}#/components/schemas/A"}),
         **schemas(A={"type": "object", "properties": {"n": TEXT}}),
@@ -293,7 +295,7 @@ def test_a_document_that_refers_to_another_by_its_own_name_refers_to_itself() ->
 
 @pytest.mark.parametrize("keyword", ["oneOf", "anyOf"])
 @pytest.mark.parametrize("told", [True, False])
-def test_a_type_that_names_what_extends_it_does_not_hold_itself(
+def test_a_type_that_lists_its_subtypes_does_not_contain_itself(
     keyword: str, *, told: bool
 ) -> None:
     pet: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Security schemes become credentials with a Secret to fill, and never an argument."""
+"""Security schemes become credentials with a Secret to create, and never an argument."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CONSENT = {"type": "oauth2", "flows": {"implicit": {"authorizationUrl": "https:/
 
 
 def secured(scheme: dict[str, Any], *parameters: dict[str, Any], **root: Any) -> dict[str, Any]:
-    """Return a document whose operations ask for one scheme."""
+    """Return a document whose operations require one scheme."""
     return openapi(
         get(*parameters),
         security=[{"myKey": ["r"]}],
@@ -75,7 +75,9 @@ def credentials(document: dict[str, Any]) -> Any:
         ),
     ],
 )
-def test_a_scheme_is_a_credential(scheme: dict[str, Any], said: dict[str, Any]) -> None:
+def test_a_security_scheme_becomes_credentials(
+    scheme: dict[str, Any], said: dict[str, Any]
+) -> None:
     assert credentials(secured(scheme)) == said | {"secretRef": {"name": "shop-my-key"}}
 
 
@@ -90,7 +92,9 @@ def test_a_scheme_is_a_credential(scheme: dict[str, Any], said: dict[str, Any]) 
         ({"type": "mutualTLS"}, "tls shop-my-key --cert=FILE --key=FILE"),
     ],
 )
-def test_the_output_says_how_to_fill_the_secret(scheme: dict[str, Any], command: str) -> None:
+def test_the_output_shows_the_command_that_creates_the_secret(
+    scheme: dict[str, Any], command: str
+) -> None:
     text = text_of(imported(secured(scheme)))
 
     assert f"#   kubectl create secret {command}\n" in text
@@ -102,7 +106,7 @@ def test_a_client_certificate_belongs_to_the_service() -> None:
     assert obj["spec"]["service"]["tls"] == {"clientCertificateSecretRef": {"name": "shop-my-key"}}
 
 
-def test_of_several_ways_the_one_with_a_token_is_taken() -> None:
+def test_of_several_alternatives_the_one_with_a_token_is_used() -> None:
     schemes = {
         "basic": {"type": "http", "scheme": "basic"},
         "query": {"type": "apiKey", "in": "query", "name": "key"},
@@ -115,7 +119,7 @@ def test_of_several_ways_the_one_with_a_token_is_taken() -> None:
     assert credentials(document)["secretRef"] == {"name": "shop-bearer"}
 
 
-def test_what_an_operation_asks_for_together_goes_together() -> None:
+def test_schemes_that_are_required_together_are_combined() -> None:
     schemes = {
         "app": {"type": "apiKey", "in": "header", "name": "X-App"},
         "user": {"type": "apiKey", "in": "header", "name": "X-User"},
@@ -136,7 +140,7 @@ def test_what_an_operation_asks_for_together_goes_together() -> None:
     assert request["query"][0]["valueFrom"]["secretKeyRef"]["name"] == "shop-site"
 
 
-def test_an_operation_that_is_open_to_all_gets_no_credential() -> None:
+def test_an_operation_without_security_has_no_credentials() -> None:
     paths = {"/a": {"get": {"security": []}}, "/b": {"get": {}}, "/c": {"get": {"security": [{}]}}}
     bearer = {"securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}}
 
@@ -144,7 +148,7 @@ def test_an_operation_that_is_open_to_all_gets_no_credential() -> None:
     assert ["request" in entry for entry in found.values()] == [False, True, False]
 
 
-def test_a_scheme_that_no_secret_can_fill_is_reported() -> None:
+def test_an_unsupported_scheme_is_reported() -> None:
     outcome = imported(secured({"type": "http", "scheme": "digest"}))
 
     assert "the security scheme myKey is not supported" in "\n".join(outcome.report.lines())
@@ -161,7 +165,7 @@ def test_a_scheme_that_no_secret_can_fill_is_reported() -> None:
         ({"name": "name", "in": "query", "description": "Needs authentication."}, False),
     ],
 )
-def test_a_parameter_that_carries_a_credential_is_no_argument(
+def test_a_parameter_with_a_credential_is_not_an_argument(
     parameter: dict[str, Any], *, is_secret: bool
 ) -> None:
     given = {"schema": {"type": "string"}, **parameter}
@@ -174,14 +178,14 @@ def test_a_parameter_that_carries_a_credential_is_no_argument(
     ("name", "is_noted"),
     [("X-Registry-Auth", True), ("X-Api-Key", True), ("X-Author", False), ("X-Request-Id", False)],
 )
-def test_a_header_that_may_carry_a_secret_is_noted(name: str, *, is_noted: bool) -> None:
+def test_a_header_that_may_carry_a_secret_gets_a_note(name: str, *, is_noted: bool) -> None:
     given = {"name": name, "in": "header", "schema": {"type": "string"}}
 
     notes = [note.text for note in imported(openapi(get(given))).report.notes]
     assert any("may carry a secret" in note for note in notes) == is_noted
 
 
-def test_a_credential_in_a_form_of_swagger_2_is_no_argument_either() -> None:
+def test_a_credential_in_a_form_of_swagger_2_is_not_an_argument() -> None:
     token = {"name": "token", "in": "formData", "type": "string", "description": "Access token."}
     text = {"name": "text", "in": "formData", "type": "string"}
     document = swagger(
@@ -194,7 +198,7 @@ def test_a_credential_in_a_form_of_swagger_2_is_no_argument_either() -> None:
     assert credentials(document)["type"] == "Bearer"
 
 
-def test_basic_and_client_credentials_of_swagger_2_are_known() -> None:
+def test_basic_and_client_credentials_of_swagger_2_are_supported() -> None:
     for scheme, type_ in (
         ({"type": "basic"}, "Basic"),
         ({"type": "oauth2", "flow": "application", "tokenUrl": "https://e.com/t"}, "OAuth2"),
@@ -211,7 +215,7 @@ def test_basic_and_client_credentials_of_swagger_2_are_known() -> None:
         (None, "not declared in the document"),
     ],
 )
-def test_a_scheme_that_no_credential_stands_for_is_told_and_why(scheme: Any, told: str) -> None:
+def test_the_note_about_an_unusable_scheme_says_why(scheme: Any, told: str) -> None:
     declared = {"securitySchemes": {"s": scheme}} if scheme else {}
 
     (note,) = imported(openapi(get(), components=declared, security=[{"s": []}])).report.notes
@@ -227,7 +231,7 @@ def test_a_scheme_that_no_credential_stands_for_is_told_and_why(scheme: Any, tol
         (Backend(external="http://api.example.com"), None),
     ],
 )
-def test_a_client_certificate_is_shown_by_tls_alone(backend: Backend, scheme: str | None) -> None:
+def test_a_client_certificate_is_used_only_with_tls(backend: Backend, scheme: str | None) -> None:
     declared = {"securitySchemes": {"s": {"type": "mutualTLS"}}}
     document = openapi(get(), components=declared, security=[{"s": []}])
 
@@ -268,7 +272,7 @@ def test_no_two_schemes_share_a_secret(names: tuple[str, str], base: str) -> Non
         ("/token", "Bearer"),
     ],
 )
-def test_a_token_comes_from_a_host_that_the_gateway_can_ask(url: str, type_: str) -> None:
+def test_only_a_token_url_that_the_gateway_can_call_becomes_oauth2(url: str, type_: str) -> None:
     flows = {"clientCredentials": {"tokenUrl": url, "scopes": {}}}
     document = openapi(
         get(),

@@ -1,4 +1,4 @@
-"""Which operations are imported."""
+"""The selection of the operations that are imported."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ def chosen(*include: str, exclude: tuple[str, ...] = ()) -> list[str]:
         (("operation=list*",), ["listPets", "listToys"]),
     ],
 )
-def test_of_each_kind_that_is_given_one_has_to_match(
+def test_an_operation_must_match_one_criterion_of_each_given_kind(
     include: tuple[str, ...], names: list[str]
 ) -> None:
     assert chosen(*include) == names
 
 
-def test_what_is_excluded_is_left_out_whatever_else_it_matches() -> None:
+def test_an_exclusion_takes_precedence_over_inclusions() -> None:
     assert chosen("tag=pets", exclude=("method=DELETE",)) == ["listPets", "getPet"]
     assert chosen(exclude=("tag=admin", "path=/orders")) == ["listPets", "getPet", "listToys"]
 
 
-def test_where_nothing_is_left_the_error_names_the_tags() -> None:
+def test_the_error_about_an_empty_selection_lists_the_tags() -> None:
     with pytest.raises(OpenApiError, match=r"its tags are Pets \(3\), admin \(1\)"):
         chosen("tag=cats")
 
@@ -64,7 +64,7 @@ def many(count: int) -> dict[str, Any]:
     return openapi({f"/{n}": {"get": {"tags": [f"t{n % 20}"]}} for n in range(count)})
 
 
-def test_more_than_sixty_tools_have_to_be_asked_for() -> None:
+def test_more_than_sixty_tools_must_be_requested_explicitly() -> None:
     assert imported(many(60), everything=False).report.tools == 60
     with pytest.raises(OpenApiError, match=r"61 operations.*--include.*--all.* and 8 more"):
         imported(many(61), everything=False)
@@ -73,7 +73,7 @@ def test_more_than_sixty_tools_have_to_be_asked_for() -> None:
     assert by_tag.report.tools == 65
 
 
-def test_names_are_the_same_whatever_is_chosen() -> None:
+def test_the_names_of_tools_do_not_depend_on_the_selection() -> None:
     same = {path: {"get": {"operationId": "list"}} for path in ("/a", "/b", "/c")}
 
     outcome = imported(openapi(same), include=(Criterion("path", "/c"),))

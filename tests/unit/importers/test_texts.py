@@ -18,7 +18,7 @@ from mcp_operator.importers.texts import cleaned, first_sentence, sentences, sho
         ("Version 1.2 of it. Next", 20, "Version 1.2 of it."),
     ],
 )
-def test_a_text_is_cut_after_a_sentence_or_else_between_words(
+def test_a_text_is_shortened_after_a_sentence_or_between_words(
     text: str, limit: int, cut: str
 ) -> None:
     assert shortened(text, limit) == cut
@@ -32,11 +32,11 @@ def test_no_text_is_longer_than_its_limit(text: str, limit: int) -> None:
 
 
 @given(st.text() | st.integers() | st.none())
-def test_cleaning_twice_is_cleaning_once(text: object) -> None:
+def test_cleaning_a_cleaned_text_does_not_change_it(text: object) -> None:
     once = cleaned(text)
 
     assert cleaned(once) == once
-    once.encode()  # no half of a surrogate pair is left
+    once.encode()  # no lone surrogate is left
 
 
 @pytest.mark.parametrize(
@@ -50,5 +50,7 @@ def test_cleaning_twice_is_cleaning_once(text: object) -> None:
         ((), ""),
     ],
 )
-def test_texts_are_joined_as_sentences_and_said_once(parts: tuple[str, ...], joined: str) -> None:
+def test_texts_are_joined_as_sentences_without_repetition(
+    parts: tuple[str, ...], joined: str
+) -> None:
     assert sentences(*parts) == joined

@@ -5,14 +5,14 @@ from mcp_operator.gateway.upstream.addresses import Overrides
 from mcp_operator.local.addresses import ServiceAddresses
 
 
-def test_a_service_may_be_typed_without_namespace_and_port() -> None:
+def test_a_service_can_be_given_without_namespace_and_port() -> None:
     addresses = ServiceAddresses({"orders": "127.0.0.1:9000"}, "demo")
 
     assert addresses["demo/orders:80"] == "127.0.0.1:9000"
     assert "other/orders:80" not in addresses
 
 
-def test_a_typed_port_wins_over_the_service_as_a_whole() -> None:
+def test_a_given_port_takes_precedence_over_the_whole_service() -> None:
     typed = {"orders": "127.0.0.1:9000", "orders:81": "127.0.0.1:9001"}
     addresses = ServiceAddresses(typed, "demo")
 
@@ -20,7 +20,7 @@ def test_a_typed_port_wins_over_the_service_as_a_whole() -> None:
     assert addresses["demo/orders:81"] == "127.0.0.1:9001"
 
 
-def test_what_is_typed_wins_over_annotations_which_can_change() -> None:
+def test_a_given_address_takes_precedence_over_annotations_which_can_change() -> None:
     addresses = ServiceAddresses({"orders": "127.0.0.1:9000"}, "demo")
 
     addresses.annotate({Key("demo", "orders"): "127.0.0.1:1", Key("demo", "users"): "127.0.0.1:2"})
@@ -33,7 +33,7 @@ def test_what_is_typed_wins_over_annotations_which_can_change() -> None:
     assert dict(addresses) == {"demo/orders": "127.0.0.1:9000"}
 
 
-def test_the_gateway_finds_services_in_it() -> None:
+def test_the_gateway_resolves_services_with_the_addresses() -> None:
     addresses = ServiceAddresses({"orders": "127.0.0.1:9000"}, "demo")
     overrides = Overrides(addresses)
 
@@ -45,7 +45,7 @@ def test_the_gateway_finds_services_in_it() -> None:
     assert overrides.lead_to("[::1]", 9001)
 
 
-def test_a_host_outside_the_cluster_can_be_elsewhere_too() -> None:
+def test_an_external_host_can_have_a_local_address() -> None:
     addresses = ServiceAddresses({"api.example.com": "127.0.0.1:9000"}, "demo")
     assert addresses["api.example.com:443"] == "127.0.0.1:9000"
     assert "demo/api:443" not in addresses

@@ -16,40 +16,40 @@ def warned(name: str = "a", schema: JsonObject | None = None, **more: Any) -> li
     return [(".".join(path), message) for path, message in client_warnings(entry)]
 
 
-def test_what_every_client_takes_is_not_warned_of() -> None:
+def test_no_warning_for_names_that_every_client_accepts() -> None:
     assert warned("get-order_2", properties={"order-id": {"type": "string"}}) == []
 
 
 @pytest.mark.parametrize("name", ["shop.get", "a" * 65])
-def test_a_name_that_model_apis_refuse_is_warned_of(name: str) -> None:
+def test_a_tool_name_that_model_apis_reject_gets_a_warning(name: str) -> None:
     ((path, message),) = warned(name)
     assert path == "name"
     assert "OpenAI API" in message
 
 
 @pytest.mark.parametrize("name", ["filter[id]", "größe", "a.b", "", "a" * 65, "$top"])
-def test_an_argument_name_that_model_apis_refuse_is_warned_of(name: str) -> None:
+def test_an_argument_name_that_model_apis_reject_gets_a_warning(name: str) -> None:
     ((path, message),) = warned(properties={name: {}})
     assert path == f"inputSchema.properties.{name}"
     assert "Claude Code and the Anthropic API" in message
 
 
 @pytest.mark.parametrize("keyword", ["oneOf", "anyOf", "allOf"])
-def test_alternatives_at_the_top_are_warned_of(keyword: str) -> None:
+def test_alternatives_at_the_root_of_a_schema_get_a_warning(keyword: str) -> None:
     ((path, message),) = warned(schema={keyword: [{}]})
     assert path == f"inputSchema.{keyword}"
     assert "Claude Code" in message
     assert warned(properties={"a": {keyword: [{}]}}) == []
 
 
-def test_the_first_reference_is_warned_of_with_its_place() -> None:
+def test_the_first_reference_in_a_schema_gets_a_warning_with_its_place() -> None:
     schema = {"items": {"$ref": "#/$defs/a"}}
     ((path, message),) = warned(schema={"$defs": {"a": {}}}, properties={"b": schema, "c": schema})
     assert path == "inputSchema.properties.b.items.$ref"
     assert "Gemini CLI" in message
 
 
-def test_a_property_called_ref_is_no_reference() -> None:
+def test_a_property_named_like_an_openapi_keyword_gets_no_warning() -> None:
     assert [path for path, _ in warned(properties={"nullable": {"type": "boolean"}})] == []
 
 
@@ -67,7 +67,7 @@ def test_a_keyword_of_openapi_gets_a_hint_in_either_schema() -> None:
     assert all('[string, "null"]' in message for message in told.values())
 
 
-def test_validate_tells_warnings_at_their_line_without_failing(tmp_path: Path) -> None:
+def test_validate_prints_warnings_with_their_line_and_succeeds(tmp_path: Path) -> None:
     (tmp_path / "tool.yaml").write_text(
         """\
 apiVersion: mcp-operator.dev/v1alpha1
@@ -97,7 +97,7 @@ spec: {ports: [{port: 80}]}
     assert all(warning.message.startswith("warning: ") for warning in report.warnings)
 
 
-def test_characters_that_people_do_not_see_are_warned_of_at_their_fields(tmp_path: Path) -> None:
+def test_hidden_characters_get_a_warning_at_their_field(tmp_path: Path) -> None:
     (tmp_path / "tool.yaml").write_text(
         """\
 apiVersion: mcp-operator.dev/v1alpha1
@@ -140,7 +140,7 @@ spec:
     )
 
 
-def test_a_condition_of_a_rule_that_cannot_be_used_is_told_at_its_field(tmp_path: Path) -> None:
+def test_an_invalid_condition_of_a_rule_is_reported_at_its_field(tmp_path: Path) -> None:
     (tmp_path / "server.yaml").write_text(
         """\
 apiVersion: mcp-operator.dev/v1alpha1

@@ -45,14 +45,14 @@ def test_every_document_of_a_file_is_read_with_its_lines(tmp_path: Path) -> None
     assert second.line_of(("spec", "variables", 1, "name")) == 10
 
 
-def test_a_field_that_is_not_written_has_the_line_of_what_surrounds_it(tmp_path: Path) -> None:
+def test_a_missing_field_has_the_line_of_its_parent(tmp_path: Path) -> None:
     document = only(read(tmp_path, "kind: MCPTool\nspec:\n  service:\n    port: 80\n"))
 
     assert document.line_of(("spec", "service", "name")) == 3
     assert document.line_of(("metadata", "name")) == 1
 
 
-def test_the_members_of_a_list_are_objects_of_their_own(tmp_path: Path) -> None:
+def test_the_items_of_a_list_are_separate_objects(tmp_path: Path) -> None:
     text = "kind: List\nitems:\n- kind: MCPTool\n  metadata:\n    name: a\n- kind: Service\n"
     first, second = read(tmp_path, text).documents
 
@@ -60,11 +60,11 @@ def test_the_members_of_a_list_are_objects_of_their_own(tmp_path: Path) -> None:
     assert (first.line_of(("metadata", "name")), second.line_of(())) == (5, 6)
 
 
-def test_json_is_yaml_too(tmp_path: Path) -> None:
+def test_a_json_file_is_read(tmp_path: Path) -> None:
     assert only(read(tmp_path, '{"kind": "MCPTool"}', "a.json")).obj == {"kind": "MCPTool"}
 
 
-def test_what_looks_like_no_object_is_passed_over(tmp_path: Path) -> None:
+def test_documents_that_are_not_objects_are_skipped(tmp_path: Path) -> None:
     loaded = read(tmp_path, "replicas: 3\n---\n- a\n- b\n---\n---\njust text\n")
     assert (loaded.documents, loaded.problems) == ((), ())
 
@@ -89,7 +89,7 @@ def value_of(tmp_path: Path, text: str) -> Any:
         ("{a: &x 1, b: &x 2, c: *x}", {"a": 1, "b": 2, "c": 2}),
     ],
 )
-def test_values_are_read_as_kubernetes_reads_them(tmp_path: Path, text: str, value: Any) -> None:
+def test_values_are_parsed_as_in_kubernetes(tmp_path: Path, text: str, value: Any) -> None:
     assert value_of(tmp_path, text) == value
 
 
@@ -104,7 +104,7 @@ def test_merge_keys_and_aliases_are_resolved(tmp_path: Path) -> None:
     }
 
 
-def test_the_first_of_several_merged_mappings_wins(tmp_path: Path) -> None:
+def test_the_first_of_several_merged_mappings_takes_precedence(tmp_path: Path) -> None:
     text = "{a: &a {x: 1, y: 1}, b: &b {x: 2, z: 2}, c: {<<: [*a, *b], z: 3}, d: {<<: *b, <<: *a}}"
 
     value = value_of(tmp_path, text)
@@ -112,7 +112,7 @@ def test_the_first_of_several_merged_mappings_wins(tmp_path: Path) -> None:
     assert value["d"] == {"x": 2, "y": 1, "z": 2}
 
 
-def test_a_document_takes_nothing_over_from_the_one_before() -> None:
+def test_documents_do_not_share_values() -> None:
     names = list("abcdefgh") * 500
     found = [value for value, _ in yaml_values("---\n".join(f"{name}: 1\n" for name in names))]
     assert found == [{name: 1} for name in names]
@@ -135,19 +135,17 @@ def test_a_document_takes_nothing_over_from_the_one_before() -> None:
         ),
     ],
 )
-def test_what_cannot_be_read_is_told_with_its_line(
-    tmp_path: Path, text: str, expected: str
-) -> None:
+def test_a_syntax_error_is_reported_with_its_line(tmp_path: Path, text: str, expected: str) -> None:
     assert complaint(read(tmp_path, text)) == expected
 
 
-def test_a_forbidden_character_is_one_line_of_complaint(tmp_path: Path) -> None:
+def test_a_forbidden_character_is_reported_in_one_line(tmp_path: Path) -> None:
     told = complaint(read(tmp_path, "a: \x07\n"))
     assert told.startswith("file.yaml:1: is not YAML: unacceptable character")
     assert "\n" not in told
 
 
-def test_aliases_of_aliases_cannot_expand_without_bound(
+def test_the_expansion_of_aliases_is_limited(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(yaml_module, "MAX_ALIASED", 1000)
@@ -159,24 +157,24 @@ def test_aliases_of_aliases_cannot_expand_without_bound(
     )
 
 
-def test_a_file_too_large_for_a_manifest_is_not_read(
+def test_a_file_over_the_size_limit_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "MAX_FILE_BYTES", 10)
     assert "larger than 10 bytes" in complaint(read(tmp_path, "kind: MCPTool\n"))
 
 
-def test_a_file_that_is_not_text_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf_8_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file.yaml").write_bytes(b"\xff\xfe\x00")
     assert complaint(load([tmp_path])) == "file.yaml:1: is not UTF-8 text; save it as UTF-8"
 
 
-def test_a_path_that_does_not_exist_is_told(tmp_path: Path) -> None:
+def test_a_path_that_does_not_exist_is_reported(tmp_path: Path) -> None:
     told = complaint(load([tmp_path / "none.yaml"]))
     assert told == "none.yaml:1: cannot be read: No such file or directory"
 
 
-def test_a_broken_file_does_not_keep_others_from_being_read(tmp_path: Path) -> None:
+def test_a_broken_file_does_not_prevent_others_from_being_read(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("kind: [\n")
     (tmp_path / "b.yaml").write_text("kind: MCPTool\n")
 
@@ -201,7 +199,7 @@ def test_folders_are_searched_for_yaml_and_json(tmp_path: Path) -> None:
     assert found == ["a.yml", "b.yaml", "sub/c.json"]
 
 
-def test_a_named_file_is_read_whatever_its_suffix_and_only_once(tmp_path: Path) -> None:
+def test_a_given_file_is_read_once_whatever_its_suffix(tmp_path: Path) -> None:
     file = tmp_path / "manifest.txt"
     file.write_text("kind: MCPTool\n")
 

@@ -1,4 +1,4 @@
-"""Whatever stands in a file, `validate` tells it as a problem with its place, and ends in order."""
+"""`validate` reports any content of a file as a problem with its place, and does not crash."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def validate(path: Path) -> int:
 
 
 @pytest.mark.parametrize(("content", "told"), HOSTILE.values(), ids=HOSTILE)
-def test_a_hostile_file_is_a_problem_with_its_place(
+def test_a_hostile_file_is_reported_with_its_place(
     content: str | bytes, told: Told, tmp_path: Path, capsys: Output
 ) -> None:
     file = write(tmp_path / "file.yaml", content)
@@ -65,7 +65,7 @@ def test_a_hostile_file_is_a_problem_with_its_place(
 
 
 @pytest.mark.parametrize(("content", "told"), HOSTILE.values(), ids=HOSTILE)
-def test_a_hostile_file_does_not_keep_others_from_being_checked(
+def test_a_hostile_file_does_not_prevent_others_from_being_checked(
     content: str | bytes, told: Told, tmp_path: Path, capsys: Output
 ) -> None:
     write(tmp_path / "hostile.yaml", content)
@@ -77,15 +77,15 @@ def test_a_hostile_file_does_not_keep_others_from_being_checked(
 
 
 @pytest.mark.parametrize("content", SOUND.values(), ids=SOUND)
-def test_what_the_api_server_stores_is_no_problem(
+def test_content_that_the_api_server_accepts_is_not_a_problem(
     content: str, tmp_path: Path, capsys: Output
 ) -> None:
     assert validate(write(tmp_path / "file.yaml", content)) == 0
     assert capsys.readouterr().err == "1 object in 1 file: no problems\n"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no limit of memory is kept")
-def test_no_file_takes_a_gigabyte_or_the_interpreter(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="memory limits are enforced only on Linux")
+def test_no_file_exceeds_the_memory_limit_or_crashes_the_interpreter(tmp_path: Path) -> None:
     done = subprocess.run(  # noqa: S603 - our own code
         [sys.executable, "-c", UNDER_LIMITS, str(tmp_path / "file.yaml")],
         check=False,
@@ -96,7 +96,7 @@ def test_no_file_takes_a_gigabyte_or_the_interpreter(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "survived")
 
 
-def test_links_that_lead_round_are_searched_once(tmp_path: Path, capsys: Output) -> None:
+def test_links_that_form_a_cycle_are_searched_once(tmp_path: Path, capsys: Output) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     write(folder / "file.yaml", "kind: [\n")
@@ -107,7 +107,7 @@ def test_links_that_lead_round_are_searched_once(tmp_path: Path, capsys: Output)
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-def test_a_link_that_leads_nowhere_is_told(tmp_path: Path, capsys: Output) -> None:
+def test_a_broken_link_is_reported(tmp_path: Path, capsys: Output) -> None:
     (tmp_path / "gone.yaml").symlink_to(tmp_path / "nowhere")
     (tmp_path / "loop.yaml").symlink_to(tmp_path / "loop.yaml")
     assert validate(tmp_path) == 1
@@ -116,7 +116,7 @@ def test_a_link_that_leads_nowhere_is_told(tmp_path: Path, capsys: Output) -> No
     assert "loop.yaml:1: cannot be read: Too many levels of symbolic links\n" in shown
 
 
-def test_a_folder_that_cannot_be_searched_is_told(
+def test_a_folder_that_cannot_be_read_is_reported(
     tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def denied(_: Path) -> Iterator[Path]:
@@ -127,7 +127,7 @@ def test_a_folder_that_cannot_be_searched_is_told(
     assert capsys.readouterr().out.startswith(f"{tmp_path}:1: cannot be read: ")
 
 
-def test_pipes_and_devices_in_a_folder_are_passed_over(tmp_path: Path, capsys: Output) -> None:
+def test_pipes_and_devices_in_a_folder_are_skipped(tmp_path: Path, capsys: Output) -> None:
     os.mkfifo(tmp_path / "pipe.yaml")
     (tmp_path / "zero.yaml").symlink_to("/dev/zero")
     (tmp_path / "folder.yaml").mkdir()
@@ -135,7 +135,7 @@ def test_pipes_and_devices_in_a_folder_are_passed_over(tmp_path: Path, capsys: O
     assert capsys.readouterr().err.startswith(FOUND_NOTHING)
 
 
-def test_a_device_that_never_ends_is_read_to_a_bound(
+def test_an_endless_device_is_read_up_to_the_limit(
     capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "MAX_FILE_BYTES", 1000)
@@ -145,7 +145,7 @@ def test_a_device_that_never_ends_is_read_to_a_bound(
     )
 
 
-def test_a_pipe_that_is_named_is_read(tmp_path: Path, capsys: Output) -> None:
+def test_a_given_pipe_is_read(tmp_path: Path, capsys: Output) -> None:
     reader, writer = os.pipe()
     os.write(writer, USING.encode())
     os.close(writer)
@@ -155,7 +155,7 @@ def test_a_pipe_that_is_named_is_read(tmp_path: Path, capsys: Output) -> None:
 
 
 @pytest.mark.parametrize("name", [b"\xff\xfe.yaml", b"a\nb\x1b[31m.yaml"])
-def test_a_file_whose_name_cannot_be_printed_is_told(
+def test_a_file_whose_name_cannot_be_printed_is_reported(
     name: bytes, tmp_path: Path, capfd: Output
 ) -> None:
     file = os.path.join(os.fsencode(tmp_path), name)  # noqa: PTH118 - bytes

@@ -56,7 +56,7 @@ def test_the_only_server_needs_no_name(tmp_path: Path) -> None:
     assert read(tmp_path, SERVER % ("shop", "demo")).choose().name == "shop"
 
 
-def test_of_several_servers_one_is_chosen_by_name(tmp_path: Path) -> None:
+def test_one_of_several_servers_is_chosen_by_name(tmp_path: Path) -> None:
     names = [("shop", "a"), ("shop", "b"), ("other", "b")]
     found = read(tmp_path, *(SERVER % name for name in names))
 
@@ -70,7 +70,7 @@ def test_of_several_servers_one_is_chosen_by_name(tmp_path: Path) -> None:
         found.choose("none")
 
 
-def test_a_server_serves_what_it_selects_in_its_own_namespace(tmp_path: Path) -> None:
+def test_a_server_serves_the_selected_objects_of_its_own_namespace(tmp_path: Path) -> None:
     found = read(
         tmp_path,
         SERVER % ("shop", "demo"),

@@ -1,4 +1,4 @@
-"""Whatever stands in a file, it is told as a problem and never a crash."""
+"""Any content of a file is reported as a problem, and never causes a crash."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> tuple[Document, ...]:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_no_content_of_a_file_is_a_crash(documents: tuple[Document, ...], seed: int) -> None:
+def test_no_content_of_a_file_causes_a_crash(documents: tuple[Document, ...], seed: int) -> None:
     dice = random.Random(seed)  # noqa: S311 - repeatable, not secret
     for _ in range(ROUNDS // 5):
         broken = [_broken(dice, document) for document in documents]
@@ -65,7 +65,7 @@ def test_no_content_of_a_file_is_a_crash(documents: tuple[Document, ...], seed: 
 
 
 def _broken(dice: random.Random, document: Document) -> Document:
-    """Replace, in about every third document, one value by junk."""
+    """Replace one value with junk in about every third document."""
     if dice.random() > 1 / 3:
         return document
     obj = copy.deepcopy(document.obj)

@@ -1,4 +1,4 @@
-"""What people write at first, and what `validate` tells them of it."""
+"""Common mistakes of new users, and what `validate` reports about them."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         schema("{type: object, properties: {q: {type: string, required: true}}}"),
         "list the names of what is required, in the schema of the object that holds it",
     ),
-    "a schema as a text": (
+    "a schema as a string": (
         schema('\'{"type": "object"}\''),
         '9:spec.inputSchema: must be of type object: "string"',
     ),
@@ -95,7 +95,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         tool("name: s,", 'name: "{{ .Values.service }}",'),
         "render it first: helm template",
     ),
-    "the group of the operator that had these kinds before": (
+    "the API group of the ancestor": (
         tool("mcp-operator.dev/v1alpha1", "kubemcp.io/v1alpha1"),
         (
             "1:apiVersion: must be mcp-operator.dev/v1alpha1; the fields are the same, so "
@@ -106,7 +106,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         tool("v1alpha1", "v1"),
         "1:apiVersion: must be mcp-operator.dev/v1alpha1",
     ),
-    "a kind in other letters": (
+    "a kind in the wrong case": (
         tool("MCPTool", "McpTool"),
         "2:kind: mcp-operator.dev has no kind 'McpTool'; it has MCPPrompt",
     ),
@@ -123,7 +123,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         tool("path: /x", "path: '/x?y=1'"),
         "constant query parameters have a field of their own, query",
     ),
-    "a Service as a text": (
+    "a Service as a string": (
         tool("{name: s, port: 80, path: /x}", "s"),
         '8:spec.service: must be of type object: "string"; write its name and port',
     ),
@@ -144,7 +144,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         tool("  name: a\n", "  name: my tool\n"),
         "5:spec.name: use 1 to 128 letters, digits, '_', '-' and '.'; put a name for people into",
     ),
-    "a place in the path that no argument fills": (
+    "a path placeholder without an argument": (
         tool("/x}", "'/x/{id}'}", "  inputSchema: {type: object, properties: {q: {}}}\n"),
         "8:spec.service.path: ",
     ),
@@ -156,7 +156,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         tool(more="  enabled: 'yes'\n"),
         '9:spec.enabled: must be of type boolean: "string"; write true or false, without quotes',
     ),
-    "fewer than no replicas": (
+    "a negative number of replicas": (
         server("spec:\n", "spec:\n  replicas: -1\n"),
         "5:spec.replicas: should be greater than or equal to 0",
     ),
@@ -194,7 +194,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         server("spec:\n", "spec:\n  env: [{name: A, value: 1}]\n"),
         '5:spec.env[0].value: must be of type string: "integer"; put the value into quotes',
     ),
-    "memory in a unit that Kubernetes does not know": (
+    "an unknown unit of memory": (
         server("spec:\n", "spec:\n  resources: {limits: {memory: 1GB}}\n"),
         "write a quantity such as 500m, 512Mi or 1Gi",
     ),
@@ -202,12 +202,12 @@ MISTAKES: dict[str, tuple[str, str]] = {
         tool("team: shop", "team: 1"),
         "3:metadata.labels.team: must be of type string: put the value into quotes",
     ),
-    "a prompt that uses what it does not declare": (
+    "an undeclared variable of a prompt": (
         PROMPT,
         "6:spec.template: the text uses {{who}}: declare it in variables, or remove it",
     ),
     "no spec": (TOOL.partition("spec:")[0], "1:spec: Required value"),
-    "braces that are left open": ("{", "is not YAML: "),
+    "unclosed braces": ("{", "is not YAML: "),
     "a path beside the Service": (
         tool(more="  path: /x\n"),
         "9:spec.path: unknown field; did you mean spec.service.path?",
@@ -220,7 +220,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         tool("port: 80,", "port: 80, credentials: {type: Bearer},"),
         "8:spec.service.credentials: unknown field; did you mean spec.request.credentials?",
     ),
-    "authentication, as another operator has it": (
+    "authentication in the form of another operator": (
         tool(more="  authentication: {type: Bearer}\n"),
         "9:spec.authentication: unknown field; did you mean spec.request.credentials?",
     ),
@@ -228,11 +228,11 @@ MISTAKES: dict[str, tuple[str, str]] = {
         tool(more="  url: http://s\n"),
         "9:spec.url: unknown field; did you mean spec.service?",
     ),
-    "parameters, as OpenAPI has them": (
+    "parameters in the form of OpenAPI": (
         tool(more="  parameters: []\n"),
         "9:spec.parameters: unknown field; did you mean spec.inputSchema?",
     ),
-    "arguments of a prompt, as MCP has them": (
+    "arguments of a prompt in the form of MCP": (
         f"{PROMPT}  arguments: []\n",
         "7:spec.arguments: unknown field; did you mean spec.variables?",
     ),
@@ -248,7 +248,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         server("spec:\n", "spec:\n  redis: {url: 'redis://r'}\n"),
         "5:spec.redis.url: unknown field; the fields here are address, db, ",
     ),
-    "a selector as kubectl takes it": (
+    "a selector in the syntax of kubectl": (
         server("{matchLabels: {team: shop}}", "team=shop"),
         "labels stand below matchLabels: toolSelector: {matchLabels: {NAME: VALUE}}",
     ),
@@ -272,7 +272,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         tool("port: 80, ", ""),
         "8:spec.service.port: Required value; write the number of a port of the Service, or its",
     ),
-    "a port by name where only a number is": (
+    "a port name where only a number is allowed": (
         server("spec:\n", "spec:\n  port: http\n"),
         '5:spec.port: must be of type integer: "string"; write a number, such as 8080',
     ),
@@ -284,7 +284,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         tool(more="  response: {jsonPath: data.x}\n"),
         "9:spec.response.jsonPath: write a JSON path from the root $, such as $.items[*].name",
     ),
-    "a key twice": (
+    "a duplicate key": (
         f"{TOOL}  method: POST\n",
         "9: the key 'method' is given twice; keep one of them",
     ),
@@ -292,7 +292,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         schema("{type: object, properties: {q: {$ref: 'https://x/y.json'}}}"),
         "nothing is fetched: put what it refers to into $defs",
     ),
-    "two tools of one name": (
+    "two tools with the same name": (
         "---\n".join([TOOL, tool("metadata: {name: a,", "metadata: {name: b,"), SERVER]),
         "14:spec.name: tool 'a' is already served by MCPTool default/a",
     ),
@@ -301,7 +301,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_told_with_its_place_and_what_to_do(mistake: str, tmp_path: Path) -> None:
+def test_a_mistake_is_reported_with_its_place_and_the_fix(mistake: str, tmp_path: Path) -> None:
     text, said = MISTAKES[mistake]
     file = tmp_path / "a.yaml"
     file.write_text(text, encoding="utf-8")
@@ -312,21 +312,21 @@ def test_a_mistake_is_told_with_its_place_and_what_to_do(mistake: str, tmp_path:
 @pytest.mark.parametrize(
     "text", [TOOL, server(), tool("port: 80", "port: http"), f"{TOOL}---\n{SERVER}"]
 )
-def test_what_is_no_mistake_is_none(text: str, tmp_path: Path) -> None:
+def test_a_correct_file_has_no_problems(text: str, tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text(text, encoding="utf-8")
     assert validate([file]).problems == ()
 
 
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "a: b\n"])
-def test_a_file_without_our_objects_says_what_was_looked_for(text: str, tmp_path: Path) -> None:
+def test_the_error_about_a_file_without_objects_lists_the_kinds(text: str, tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(NothingFoundError, match="looked for MCPPrompt, MCPResource, MCPServer"):
         validate([file])
 
 
-def test_labels_that_no_server_selects_are_remarked_on(tmp_path: Path) -> None:
+def test_a_note_is_printed_for_labels_that_no_server_selects(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text(f"{TOOL}---\n{server('team: shop}}', 'team: other}}')}", encoding="utf-8")
     assert "compare its labels with the servers' selectors" in validate([file]).summary

@@ -6,7 +6,7 @@ from mcp_operator.core.errors import SettingsError
 from mcp_operator.local.podtemplate import read_pod_template
 
 
-def test_a_template_says_what_the_pods_are_given() -> None:
+def test_a_pod_template_is_parsed_from_yaml() -> None:
     template = read_pod_template("spec:\n  priorityClassName: gold\n")
     assert template.spec.priority_class_name == "gold"
 
@@ -22,6 +22,6 @@ def test_a_template_says_what_the_pods_are_given() -> None:
         ("spec: {hostNetwork: true}", "podTemplate.spec.hostNetwork: unknown field"),
     ],
 )
-def test_a_text_that_is_no_template_is_refused_with_a_sentence(text: str, said: str) -> None:
+def test_an_invalid_pod_template_is_rejected_with_the_reason(text: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         read_pod_template(text)

@@ -22,7 +22,7 @@ def test_the_fingerprint_changes_with_every_kind_of_change(tmp_path: Path) -> No
     seen.append(fingerprint([tmp_path]))
     (tmp_path / "c.yaml").write_text("kind: X\n")
     os.utime(tmp_path / "c.yaml", ns=(1, 1))
-    (tmp_path / "c.yaml").replace(file)  # as editors save: same time, same size, another file
+    (tmp_path / "c.yaml").replace(file)  # as editors save: the same time and size, but another file
     seen.append(fingerprint([tmp_path]))
     file.unlink()
     seen.append(fingerprint([tmp_path]))
@@ -30,7 +30,7 @@ def test_the_fingerprint_changes_with_every_kind_of_change(tmp_path: Path) -> No
     assert len(set(seen)) == len(seen)
 
 
-def test_the_fingerprint_stays_where_nothing_changes(tmp_path: Path) -> None:
+def test_the_fingerprint_is_the_same_without_a_change(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").touch()
     before = fingerprint([tmp_path])
     (tmp_path / "notes.txt").touch()
@@ -38,7 +38,7 @@ def test_the_fingerprint_stays_where_nothing_changes(tmp_path: Path) -> None:
     assert fingerprint([tmp_path]) == before
 
 
-def test_a_file_that_cannot_be_looked_at_is_a_state_of_its_own(tmp_path: Path) -> None:
+def test_the_fingerprint_changes_when_a_broken_link_is_fixed(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.symlink_to(tmp_path / "later.yaml")
     before = fingerprint([tmp_path])
@@ -48,7 +48,7 @@ def test_a_file_that_cannot_be_looked_at_is_a_state_of_its_own(tmp_path: Path) -
 
 
 @pytest.mark.looptime
-async def test_each_change_is_told_once() -> None:
+async def test_each_change_is_reported_once() -> None:
     states = itertools.chain([1, 1, 2, 2, 2, 3], itertools.repeat(3))
     loop = asyncio.get_running_loop()
     told: list[float] = []

@@ -50,14 +50,14 @@ def told(report: Report) -> list[str]:
     return [str(problem).removeprefix(f"{problem.file}:") for problem in report.problems]
 
 
-def test_what_is_right_has_no_problems(tmp_path: Path) -> None:
+def test_valid_objects_have_no_problems(tmp_path: Path) -> None:
     report = check(tmp_path, SERVER, TOOL, SERVICE)
 
     assert report.problems == ()
     assert report.summary == "2 objects in 1 file: no problems"
 
 
-def test_what_the_api_server_would_refuse_is_told_at_its_field(tmp_path: Path) -> None:
+def test_a_value_that_the_api_server_rejects_is_reported_at_its_field(tmp_path: Path) -> None:
     report = check(tmp_path, SERVER, TOOL.replace("port: 80", "port: 80000"))
 
     (problem,) = told(report)
@@ -65,33 +65,33 @@ def test_what_the_api_server_would_refuse_is_told_at_its_field(tmp_path: Path) -
     assert report.summary == "1 problem in 1 file"
 
 
-def test_a_rule_across_fields_is_told(tmp_path: Path) -> None:
+def test_a_violated_rule_across_fields_is_reported(tmp_path: Path) -> None:
     report = check(tmp_path, SERVER + "  mode: Direct\n")
 
     assert any("image" in problem for problem in told(report))
 
 
-def test_an_unknown_field_is_told(tmp_path: Path) -> None:
+def test_an_unknown_field_is_reported(tmp_path: Path) -> None:
     (problem,) = told(check(tmp_path, TOOL + "  methd: GET\n"))
     assert problem.startswith("14:spec.methd: ")
 
 
-def test_a_group_of_somebody_else_is_told(tmp_path: Path) -> None:
+def test_another_api_group_is_reported(tmp_path: Path) -> None:
     (problem,) = told(check(tmp_path, TOOL.replace("mcp-operator.dev", "example.com")))
     assert problem == "1:apiVersion: must be mcp-operator.dev/v1alpha1"
 
 
-def test_an_object_without_a_kind_is_told(tmp_path: Path) -> None:
+def test_an_object_without_a_kind_is_reported(tmp_path: Path) -> None:
     assert told(check(tmp_path, "apiVersion: v1\nmetadata: {name: a}\n")) == [
         "1:kind: is missing; every object has apiVersion and kind"
     ]
 
 
-def test_objects_of_other_kinds_are_passed_over(tmp_path: Path) -> None:
+def test_objects_of_other_kinds_are_skipped(tmp_path: Path) -> None:
     assert check(tmp_path, SERVER, "apiVersion: apps/v1\nkind: Deployment\n").problems == ()
 
 
-def test_a_kind_that_our_group_lacks_is_told(tmp_path: Path) -> None:
+def test_an_unknown_kind_of_the_api_group_is_reported(tmp_path: Path) -> None:
     (problem,) = told(check(tmp_path, SERVER, TOOL.replace("kind: MCPTool", "kind: McpTool")))
     assert problem == (
         "8:kind: mcp-operator.dev has no kind 'McpTool'; it has MCPPrompt, MCPResource, "
@@ -99,7 +99,7 @@ def test_a_kind_that_our_group_lacks_is_told(tmp_path: Path) -> None:
     )
 
 
-def test_two_tools_of_one_name_are_told_at_the_one_that_loses(tmp_path: Path) -> None:
+def test_two_tools_with_the_same_name_are_reported_at_the_rejected_one(tmp_path: Path) -> None:
     report = check(tmp_path, SERVER, TOOL, TOOL.replace("name: orders}", "name: second}"), SERVICE)
 
     (problem,) = told(report)
@@ -108,7 +108,7 @@ def test_two_tools_of_one_name_are_told_at_the_one_that_loses(tmp_path: Path) ->
     )
 
 
-def test_a_duplicate_entry_of_a_list_is_told_at_the_entry(tmp_path: Path) -> None:
+def test_a_duplicate_entry_of_a_list_is_reported_at_the_entry(tmp_path: Path) -> None:
     several = (
         "apiVersion: mcp-operator.dev/v1alpha1\nkind: MCPTool\nmetadata: {name: several}\nspec:\n"
         "  service: {name: orders, port: 80}\n  tools:\n"
@@ -119,7 +119,7 @@ def test_a_duplicate_entry_of_a_list_is_told_at_the_entry(tmp_path: Path) -> Non
     assert problem.startswith("28:spec.tools[1].name: tool 'get-order' is already served")
 
 
-def test_the_same_name_in_two_servers_is_fine(tmp_path: Path) -> None:
+def test_the_same_name_in_two_servers_is_valid(tmp_path: Path) -> None:
     report = check(
         tmp_path,
         SERVER.replace("{}", "{matchLabels: {app: a}}"),
@@ -130,13 +130,13 @@ def test_the_same_name_in_two_servers_is_fine(tmp_path: Path) -> None:
     assert report.problems == ()
 
 
-def test_an_object_declared_twice_is_told_with_the_place_of_the_first(tmp_path: Path) -> None:
+def test_an_object_declared_twice_is_reported_with_the_place_of_the_first(tmp_path: Path) -> None:
     (problem,) = told(check(tmp_path, SERVER, SERVER))
     assert problem.startswith("9:metadata.name: MCPServer default/shop stands in ")
     assert problem.endswith("shop.yaml:1 too; keep one of them")
 
 
-def test_a_service_or_port_missing_among_services_is_told(tmp_path: Path) -> None:
+def test_a_missing_service_or_port_is_reported_if_the_files_have_services(tmp_path: Path) -> None:
     absent = check(tmp_path, TOOL, SERVICE.replace("name: orders", "name: users"))
     assert told(absent) == [
         "7:spec.service.name: Service default/orders does not exist: create it, or correct the name"
@@ -148,11 +148,11 @@ def test_a_service_or_port_missing_among_services_is_told(tmp_path: Path) -> Non
     ]
 
 
-def test_services_are_not_missed_where_the_files_hold_none(tmp_path: Path) -> None:
+def test_a_missing_service_is_not_reported_if_the_files_have_no_services(tmp_path: Path) -> None:
     assert check(tmp_path, SERVER, TOOL).problems == ()
 
 
-def test_a_schema_that_does_not_compile_is_told(tmp_path: Path) -> None:
+def test_a_schema_that_does_not_compile_is_reported(tmp_path: Path) -> None:
     (problem,) = told(check(tmp_path, TOOL.replace("type: integer", "type: whole")))
     assert problem.startswith("13:spec.inputSchema.properties.id.type: inputSchema: the schema ")
     (problem,) = told(check(tmp_path, TOOL.replace("type: object", "type: array")))
@@ -160,7 +160,7 @@ def test_a_schema_that_does_not_compile_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("field", ["inputSchema", "outputSchema"])
-def test_a_schema_that_would_cost_too_much_is_told_at_its_place(tmp_path: Path, field: str) -> None:
+def test_a_schema_that_costs_too_much_is_reported_at_its_place(tmp_path: Path, field: str) -> None:
     head = TOOL[: TOOL.index("  inputSchema")].replace("/{id}", "")
     schema = (
         f"  {field}:\n    type: object\n    properties:\n      a/b:\n        anyOf:\n"
@@ -176,7 +176,7 @@ def test_a_schema_that_would_cost_too_much_is_told_at_its_place(tmp_path: Path, 
     assert problem.startswith(f"12:spec.{field}.properties: {field}: #/properties/a b/anyOf/1/")
 
 
-def test_a_path_variable_that_the_schema_lacks_is_told(tmp_path: Path) -> None:
+def test_a_path_placeholder_that_is_missing_in_the_schema_is_reported(tmp_path: Path) -> None:
     (problem,) = told(check(tmp_path, TOOL.replace("id: {type", "number: {type")))
     assert problem.startswith("9:spec.service.path: ")
 
@@ -190,7 +190,7 @@ def test_a_path_variable_that_the_schema_lacks_is_told(tmp_path: Path) -> None:
         ("forwardHeaders: [Cookie]", "request.forwardHeaders", 15),
     ],
 )
-def test_a_fault_of_a_request_is_told_at_its_field(
+def test_a_problem_of_a_request_is_reported_at_its_field(
     tmp_path: Path, request_: str, field: str, line: int
 ) -> None:
     report = check(tmp_path, f"{TOOL}  request:\n    {request_}\n")
@@ -207,7 +207,7 @@ def test_a_fault_of_a_request_is_told_at_its_field(
         ("body: {from: x}", "body.from"),
     ],
 )
-def test_a_fault_of_an_operation_is_told_at_its_field(
+def test_a_problem_of_an_operation_is_reported_at_its_field(
     tmp_path: Path, written: str, field: str
 ) -> None:
     report = check(
@@ -228,7 +228,7 @@ spec:
     assert problem.startswith(f"9:spec.operations[0].{field}: ")
 
 
-def test_a_fault_in_one_entry_of_a_list_is_told_at_that_entry(tmp_path: Path) -> None:
+def test_a_problem_in_an_entry_of_a_list_is_reported_at_that_entry(tmp_path: Path) -> None:
     several = (
         "apiVersion: mcp-operator.dev/v1alpha1\nkind: MCPTool\nmetadata: {name: several}\nspec:\n"
         "  service: {name: orders, port: 80}\n  tools:\n"
@@ -239,7 +239,7 @@ def test_a_fault_in_one_entry_of_a_list_is_told_at_that_entry(tmp_path: Path) ->
     assert problem.startswith("10:spec.tools[1].inputSchema: tools[bad]: ")
 
 
-def test_an_undeclared_variable_is_told_at_the_template(tmp_path: Path) -> None:
+def test_an_undeclared_variable_is_reported_at_the_template(tmp_path: Path) -> None:
     prompt = (
         "apiVersion: mcp-operator.dev/v1alpha1\nkind: MCPPrompt\nmetadata: {name: review}\n"
         "spec:\n  name: review\n  template: Review {{diff}}\n"
@@ -260,7 +260,7 @@ spec:
 """
 
 
-def test_a_key_missing_in_a_config_map_of_the_files_is_told(tmp_path: Path) -> None:
+def test_a_missing_key_in_a_config_map_of_the_files_is_reported(tmp_path: Path) -> None:
     resource = RESOURCE % "configMapKeyRef"
     config_map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: docs}\ndata: {other: text}\n"
 
@@ -273,11 +273,13 @@ def test_a_key_missing_in_a_config_map_of_the_files_is_told(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("reference", ["configMapKeyRef", "secretKeyRef"])
-def test_what_is_kept_elsewhere_is_not_missed(tmp_path: Path, reference: str) -> None:
+def test_a_reference_to_an_object_outside_of_the_files_is_not_reported(
+    tmp_path: Path, reference: str
+) -> None:
     assert check(tmp_path, RESOURCE % reference).problems == ()
 
 
-def test_a_key_missing_in_a_secret_of_the_files_is_told(tmp_path: Path) -> None:
+def test_a_missing_key_in_a_secret_of_the_files_is_reported(tmp_path: Path) -> None:
     secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: docs}\nstringData: {other: text}\n"  # noqa: S105 - no secret
 
     assert told(check(tmp_path, RESOURCE % "secretKeyRef", secret)) == [
@@ -312,14 +314,14 @@ def test_a_key_missing_in_a_secret_of_the_files_is_told(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_referred_objects_are_checked_for_what_is_read(
+def test_malformed_fields_of_referenced_objects_are_reported(
     tmp_path: Path, document: str, expected: str
 ) -> None:
     (problem,) = told(check(tmp_path, document))
     assert problem.startswith(expected)
 
 
-def test_what_no_server_selects_is_remarked(tmp_path: Path) -> None:
+def test_a_note_is_added_for_an_object_that_no_server_selects(tmp_path: Path) -> None:
     selective = SERVER.replace("{}", "{matchLabels: {app: shop}}")
 
     assert check(tmp_path, selective, TOOL).summary == (
@@ -329,7 +331,7 @@ def test_what_no_server_selects_is_remarked(tmp_path: Path) -> None:
     assert check(tmp_path, TOOL).summary == "1 object in 1 file: no problems"
 
 
-def test_problems_come_in_the_order_of_files_and_lines(tmp_path: Path) -> None:
+def test_problems_are_sorted_by_file_and_line(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text(TOOL.replace("80", "0").replace("/orders/", "orders/"))
     (tmp_path / "a.yaml").write_text("kind: [\n")
 
@@ -347,7 +349,7 @@ TOKENS = """\
 """
 
 
-def test_what_keeps_a_server_from_authenticating_is_told_at_its_field(tmp_path: Path) -> None:
+def test_a_missing_reference_of_the_authentication_is_reported_at_its_field(tmp_path: Path) -> None:
     uri = "jwksURI: http://login.default.svc:81/certs"
     report = check(tmp_path, SERVER + TOKENS % uri, SERVICE.replace("orders", "login"))
     assert told(report) == [
@@ -358,4 +360,4 @@ def test_what_keeps_a_server_from_authenticating_is_told_at_its_field(tmp_path: 
     (problem,) = told(check(tmp_path, by_config_map, empty))
     assert problem.startswith("11:spec.auth.jwt.jwksConfigMapRef: the key 'jwks.json' of ConfigMap")
     assert problem.endswith("it is not a JWK set: an object with the list keys")
-    assert told(check(tmp_path, by_config_map)) == [], "it may lie elsewhere"
+    assert told(check(tmp_path, by_config_map)) == [], "it can be defined elsewhere"

@@ -13,7 +13,7 @@ def value_of(text: str) -> Any:
 
 
 @pytest.mark.parametrize("word", ["NO", "no", "on", "y", "Yes", "12:30", "0123", "1_000", "0x1F"])
-def test_the_json_schema_leaves_words_alone_that_yaml_1_1_reads_as_something_else(
+def test_the_json_loader_reads_words_such_as_no_as_strings(
     word: str,
 ) -> None:
     assert value_of(word) == word
@@ -35,26 +35,26 @@ def test_the_json_schema_leaves_words_alone_that_yaml_1_1_reads_as_something_els
         ("'1'", "1"),
     ],
 )
-def test_the_json_schema_reads_what_json_has(text: str, value: object) -> None:
+def test_the_json_loader_reads_json_values(text: str, value: object) -> None:
     assert value_of(text) == value
     assert type(value_of(text)) is type(value)
 
 
-def test_merge_keys_and_aliases_are_written_out() -> None:
+def test_the_json_loader_resolves_merge_keys_and_aliases() -> None:
     text = "base: &base {a: 1}\nother: {<<: *base, b: 2}\nsame: *base\n"
     ((value, _),) = yaml_values(text, JsonLoader)
 
     assert value == {"base": {"a": 1}, "other": {"a": 1, "b": 2}, "same": {"a": 1}}
 
 
-def test_a_key_that_is_a_number_becomes_text() -> None:
+def test_a_numeric_key_becomes_a_string() -> None:
     ((value, located),) = yaml_values("responses:\n  200: {}\n", JsonLoader)
 
     assert value == {"responses": {"200": {}}}
     assert located.line_of(("responses", "200")) == 2
 
 
-def test_what_is_no_yaml_is_told_with_its_line() -> None:
+def test_an_error_about_invalid_yaml_has_its_line() -> None:
     with pytest.raises(YamlError, match="is not YAML") as caught:
         list(yaml_values("a: 1\nb: [\n", JsonLoader))
     assert caught.value.line >= 2
