@@ -269,7 +269,7 @@ async def misbehave(shop: Shop) -> None:
 
 
 async def left(shop: Shop, before: Mapping[str, int]) -> dict[str, int]:
-    """Return what the gateway holds more of than before."""
+    """Return the counts that are higher than before."""
     gc.collect()  # the gateway refers weakly to the streams of sessions
     now = await held(shop.gateway)
     return {name: count for name, count in now.items() if count > before[name]}

@@ -336,7 +336,7 @@ async def test_calls_that_wait_for_input_are_limited_for_each_client(
 # Attackers
 
 
-async def test_another_session_cannot_answer() -> None:
+async def test_another_session_cannot_respond_to_the_request() -> None:
     server = greeter()
     client, eve = await Asked.connect(server), await Asked.connect(server)
     client.call()
