@@ -320,16 +320,6 @@ async def test_a_web_page_of_an_allowed_origin_can_read_a_stream() -> None:
     assert reader.streams[0].headers["access-control-allow-origin"] == page
 
 
-async def test_a_call_contains_the_capabilities_of_its_client() -> None:
-    made = server(steps)
-    able: JsonObject = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
-
-    made.executor.results.clear()
-    await made.respond(call(**able))
-
-    assert made.executor.seen[0].capabilities == {"elicitation": {}}
-
-
 @pytest.mark.looptime
 async def test_each_call_starts_a_stream_ten_seconds_after_it_began() -> None:
     made, begun = server(slow), []

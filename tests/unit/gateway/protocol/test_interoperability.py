@@ -97,13 +97,6 @@ async def test_initialize_succeeds_with_any_version_header(header: str) -> None:
     assert (await Server().result(request))["protocolVersion"] == LATEST
 
 
-async def test_a_version_header_of_this_era_without_an_envelope_is_told_what_lacks() -> None:
-    status, error = await Server().error(legacy("tools/list", mcp_protocol_version=MODERN))
-
-    assert (status, error["code"]) == (400, -32602)
-    assert "_meta" in error["message"]
-
-
 async def test_an_empty_version_header_is_ignored() -> None:
     server = Server()
     session = await server.initialize()

@@ -152,15 +152,6 @@ async def test_an_invalid_request_gets_an_error_with_status_200(
     assert (answer.status, body["error"]["code"], body["id"]) == (200, code, "mine")
 
 
-async def test_an_unknown_method_of_a_session_is_200() -> None:
-    server = Server()
-    session = await server.initialize()
-
-    status, error = await server.error(legacy("nonsense", mcp_session_id=session))
-
-    assert (status, error["code"]) == (200, -32601)
-
-
 async def test_setting_a_log_level_returns_an_empty_result() -> None:
     server = Server()
     session = await server.initialize()
