@@ -43,7 +43,7 @@ async def keyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 
 async def call(birds: Aviary, name: str, arguments: Any, **headers: str) -> str:
-    """Call a tool with canaries all over the request; return status, headers and body."""
+    """Call a tool with a canary in every part of the request; return the response as text."""
     sent = {
         "x_api_key": CLIENT_KEY,
         "x_forwarded": FORWARDED,
@@ -70,7 +70,7 @@ async def check(birds: Aviary, *answers: str) -> None:
     """Check that no canary is in logs or metrics, and no secret in a response."""
     for answer in answers:
         for name, value in birds.secrets.items():
-            assert value not in answer, f"the {name} is in an answer: {answer[:500]}"
+            assert value not in answer, f"the {name} is in a response: {answer[:500]}"
     logged = birds.logs()
     for line in logged.splitlines():
         assert CANARY not in line, line
@@ -138,7 +138,7 @@ BAD_ARGUMENTS: list[Any] = [
 ]
 
 
-async def test_refused_arguments_are_returned_only_to_their_client(keyed: Aviary) -> None:
+async def test_refused_arguments_are_not_logged(keyed: Aviary) -> None:
     answers = [
         await call(keyed, name, arguments)
         for name in ("schema", "path", "bearer.echo", f"{ARGUMENT}-unknown")

@@ -59,7 +59,7 @@ def test_text_that_is_not_json_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["NaN", "[-Infinity]", '{"a":[1,Infinity]}'])
-def test_infinity_and_nan_raise_an_error_of_their_own(text: str) -> None:
+def test_infinity_and_nan_raise_a_separate_error(text: str) -> None:
     with pytest.raises(exact.NotFiniteError):
         exact.loads(text)
 

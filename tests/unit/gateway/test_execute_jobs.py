@@ -232,7 +232,7 @@ async def test_the_input_of_the_client_is_posted_to_the_job() -> None:
 
 
 @pytest.mark.looptime
-async def test_a_call_without_tasks_waits_for_the_result() -> None:
+async def test_a_client_without_tasks_waits_for_the_result_of_a_job() -> None:
     upstream = Scripted(accepted(), accepted(retry_after="7"), ok(b"", 503), ok())
     began = asyncio.get_running_loop().time()
     assert text_of(await call(upstream, given=Call())) == "done"

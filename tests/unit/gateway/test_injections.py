@@ -146,7 +146,7 @@ async def log(text: str) -> None:
     assert written == said
     shown = TextFormatter().format(record)
     assert shown.isprintable()
-    assert re.sub(r'"(\\.|[^"\\])*"', "", shown).count("=") == 1  # the field's own
+    assert re.sub(r'"(\\.|[^"\\])*"', "", shown).count("=") == 1  # the one of the field
 
 
 async def prompted(text: str) -> None:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.looptime
 CLOSE_TO = 0.001
 
 
-class Writer:  # as much of a `StreamWriter` as a connection uses
+class Writer:  # the part of a `StreamWriter` that a connection uses
     """Accepts commands, and sends them nowhere."""
 
     def writelines(self, _: list[bytes]) -> None:

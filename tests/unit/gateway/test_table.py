@@ -114,7 +114,7 @@ def test_only_changes_that_clients_see_are_reported() -> None:
     assert changes == Changes(tools=frozenset({"a"}), prompts=frozenset({"review"}))
 
 
-def test_a_removed_tool_is_a_change() -> None:
+def test_a_removed_tool_is_reported_as_a_change() -> None:
     current = Current()
     current.swap(table(tool("a"), tool("b")))
     assert current.swap(table(tool("a"))).tools == {"b"}

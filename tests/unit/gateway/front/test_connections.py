@@ -68,7 +68,7 @@ async def test_a_keep_alive_connection_can_be_idle_for_longer_than_the_header_ti
         idle.send(GOOD)
         assert await idle.status() == 200
         async with client(gateway) as silent:
-            await silent.rest()  # its time for headers is over, and so would be the other's
+            await silent.rest()  # the header timeout has passed for both connections
 
         idle.send(GOOD)
         assert await idle.status() == 200
@@ -158,7 +158,7 @@ async def test_one_client_can_open_at_most_half_of_the_connections(
     assert caplog.text.count("refusing more") == 1
 
 
-async def test_connections_beyond_the_limit_wait(
+async def test_connections_over_the_limit_wait_until_others_close(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(places, "MAX_CONNECTIONS", 2)

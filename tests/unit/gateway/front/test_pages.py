@@ -31,7 +31,7 @@ def redis(link: Any) -> RedisOfServer:
         (SimpleNamespace(away_seconds=TOLD_SECONDS + 1, problem="gone"), "gone"),
     ],
 )
-async def test_the_catalog_endpoint_reports_a_redis_that_is_unreachable_for_long(
+async def test_the_catalog_endpoint_reports_a_redis_that_stays_unreachable(
     link: Any, told: str | None
 ) -> None:
     current = Current()

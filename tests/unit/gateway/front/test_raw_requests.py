@@ -22,7 +22,7 @@ UNREAD = ((403, 200), (404, 200), (415, 200))
 """Statuses that are sent before the body arrives. They close the connection if it has not."""
 
 PIECE = 5
-"""Bytes: no length of a line or of a chunk is a multiple of it in all cases."""
+"""Bytes. In no case are the lengths of all lines and chunks multiples of it."""
 
 
 @pytest.fixture(autouse=True)

@@ -179,7 +179,7 @@ async def test_a_stream_over_tls_continues_after_many_notifications(
         assert received > 3 * 2**16  # aiohttp waits for its client after each 64 KiB
 
 
-@pytest.mark.parametrize("packets", [1, 2])  # asyncio's TLS would pause at every other one
+@pytest.mark.parametrize("packets", [1, 2])  # asyncio's own TLS would pause at every other packet
 async def test_a_client_over_tls_that_reads_slowly_gets_its_whole_last_response(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, packets: int
 ) -> None:

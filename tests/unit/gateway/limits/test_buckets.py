@@ -41,7 +41,7 @@ def test_refused_calls_do_not_change_the_rate_over_a_long_time() -> None:
     assert found == pytest.approx(1000, abs=6)
 
 
-def test_a_refusal_says_when_the_next_call_is_taken() -> None:
+def test_a_refusal_has_the_time_until_the_next_call_is_taken() -> None:
     buckets = LocalBuckets()
     one = bucket(requests=6, burst=1)
     assert buckets.take([one], 0.0) is None

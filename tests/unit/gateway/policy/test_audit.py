@@ -92,7 +92,7 @@ async def test_a_call_with_a_token_is_logged_with_its_issuer_and_client(
     assert (line["client"], line["issuer"], line["prompt"]) == ("alice", ISSUER, "hello")
 
 
-async def test_the_level_failures_logs_only_failed_and_refused_calls(
+async def test_the_audit_level_failures_logs_only_failed_and_refused_calls(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     shop = server("Failures")
@@ -112,7 +112,7 @@ async def test_the_level_failures_logs_only_failed_and_refused_calls(
     assert "tool" not in told[1], "a name that is not in the catalog can contain anything"
 
 
-async def test_the_level_off_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_audit_level_off_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     shop = server("Off")
     await shop.result(modern("tools/call", {"name": "search"}, x_api_key=KEY))
     await shop.respond(modern("tools/list"))

@@ -132,7 +132,7 @@ async def test_an_invalid_host_is_not_quoted(host: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/mcp", f"{WELL_KNOWN}x", f"{WELL_KNOWN}/other", "/x" + WELL_KNOWN]
 )
-def test_other_paths_have_no_metadata(path: str) -> None:
+def test_other_paths_do_not_serve_metadata(path: str) -> None:
     assert document(server(), path) is None
 
 

@@ -272,7 +272,7 @@ async def test_a_catalog_without_keys_refuses_all_tokens() -> None:
         await Guard(current).admit({"authorization": f"Bearer {token()}"}, frozenset())
 
 
-async def test_a_client_that_waits_for_keys_is_refused_when_the_fetch_is_canceled() -> None:
+async def test_a_client_that_waits_for_keys_is_refused_when_the_fetch_is_cancelled() -> None:
     keys = RemoteKeys(lambda: Provider([OLD])(JWKS))
     waiting = asyncio.ensure_future(keys.find(Header("RS256", "rsa")))
     closing = asyncio.ensure_future(keys.close())  # it runs before the fetch

@@ -211,7 +211,7 @@ async def test_an_unavailable_resource_gets_error_32603_with_the_reason() -> Non
     assert (status, error["code"], error["message"]) == (200, -32603, "the backend answered 500")
 
 
-async def test_a_prompt_is_rendered_with_the_resources_it_embeds() -> None:
+async def test_a_prompt_is_rendered_with_its_embedded_resources() -> None:
     server = Server(
         prompt(
             name="review",

@@ -140,7 +140,7 @@ async def test_an_idle_stream_sends_keep_alives() -> None:
     assert asyncio.get_running_loop().time() - start == 15
 
 
-async def test_a_stopping_server_ends_streams_with_their_result() -> None:
+async def test_a_server_that_stops_ends_streams_with_their_result() -> None:
     server = Server(tool("a"))
     stream = await server.stream(listen(toolsListChanged=True))
     await read(stream.frames)

@@ -95,7 +95,7 @@ async def test_expired_tasks_leave_nothing_behind() -> None:
     assert await store.get("x") is None
     assert (len(store), store.held) == (0, 0)
     assert await store.claim(1) == ([], None)
-    for _ in range(MAX_RUNNING // 2):  # every place is free again
+    for _ in range(MAX_RUNNING // 2):  # all capacity is free again
         await store.add(a_task(), 1)
 
 

@@ -147,6 +147,6 @@ async def test_a_task_fails_if_its_call_is_in_progress_when_the_server_has_stopp
         task_id = await begin(server)
         await server.executor.started.wait()
         server.endpoint.close_streams()
-        assert server.endpoint.in_flight == 1, "calls have the drain timeout to end"
+        assert server.endpoint.in_flight == 1, "calls can end until the drain timeout"
         await server.endpoint.close()
         assert (await look(server, task_id))["error"]["message"] == runner.LOST

@@ -348,7 +348,7 @@ async def test_a_task_fails_if_it_requests_input_that_the_client_cannot_give(
         assert (failed["status"], failed["error"]["code"]) == ("failed", code)
 
 
-async def test_input_requests_keep_the_numbers_of_the_backend() -> None:
+async def test_numbers_in_input_requests_keep_their_value() -> None:
     params = {"messages": [], "temperature": Encoded(b"0.50")}
     asked = InputRequired({"a": {"method": "sampling/createMessage", "params": params}})
     async with serving(report()) as server:

@@ -55,7 +55,7 @@ async def test_a_secret_is_read_at_most_once_a_minute(
     assert len(cluster.reads) == 2
 
 
-async def test_a_distrusted_secret_is_read_again_but_not_in_a_loop(
+async def test_a_distrusted_secret_is_read_again_at_a_limited_rate(
     cluster: FakeCluster, secrets: ClusterSecrets
 ) -> None:
     secrets.distrust(KEY)

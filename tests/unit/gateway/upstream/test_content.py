@@ -36,7 +36,7 @@ def test_a_json_object_is_text_and_structured_content() -> None:
         ("Never", b'{"a":1}', None, MISSING),
     ],
 )
-def test_structured_content_follows_the_mapping(
+def test_structured_content_is_returned_as_the_mapping_declares(
     structured: str, body: bytes, output_schema: Any, expected: Any
 ) -> None:
     result = map_answer(
@@ -140,7 +140,7 @@ def test_json_with_another_content_type_is_parsed_if_the_tool_expects_json(
     assert map_answer(b'{"id":4711}', content_type, **asked).structured == {"id": 4711}
 
 
-def test_lines_of_json_are_a_list_if_the_tool_expects_json_and_else_text() -> None:
+def test_lines_of_json_are_a_list_if_the_tool_expects_json_or_else_text() -> None:
     lines = b'{"a":1}\n{"a":2}\n'
     asked = map_answer(lines, "application/x-ndjson", response={"json_path": "$[1].a"})
     assert text_of(asked) == "2"
@@ -238,7 +238,7 @@ def test_a_success_without_content_is_not_an_error_for_any_content_type(
 
 def test_an_empty_response_to_an_output_schema_tells_that_the_call_succeeded() -> None:
     result = map_answer(b"", "application/json", status=204, output_schema={"type": "object"})
-    assert result.is_error  # or clients would refuse it for the lack of structured content
+    assert result.is_error  # otherwise clients refuse it, without structured content
     assert "the call succeeded and returned nothing, so do not repeat it" in text_of(result)
 
 

@@ -246,7 +246,7 @@ def test_a_plain_body_is_exactly_one_argument_unchanged() -> None:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), ["a", float("-inf")]])
-def test_numbers_that_json_does_not_have_are_refused(value: Any) -> None:
+def test_nan_and_infinity_are_refused_in_a_body(value: Any) -> None:
     with pytest.raises(MappingError, match="JSON"):
         build("/", {"a": value}, argument("a", "body"))
 

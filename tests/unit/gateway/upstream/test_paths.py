@@ -17,7 +17,7 @@ def build(path: str, arguments: dict[str, Any], *mapped: Any, **fields: Any) -> 
     return build_request(backend(path, *mapped, **fields), arguments)
 
 
-def test_path_values_fill_their_segment() -> None:
+def test_path_values_are_encoded_in_their_segment() -> None:
     request = build(
         "/orders/{id}/lines/{line}.json",
         {"id": "a b&c", "line": 7},

@@ -43,7 +43,7 @@ async def test_bytes_on_an_idle_connection_reach_no_call(backend: Asking, poison
     first = await backend.peer()
     await first.answer()
     await call
-    first.send(poison)  # it is in the kernel now; the event loop has not looked yet
+    first.send(poison)  # the kernel has received it; the event loop has not read it yet
     call = backend.ask()
     second = await backend.peer()
     await second.answer(MINE)
@@ -179,7 +179,7 @@ async def test_bytes_buffered_by_tls_after_a_response_reach_no_call(
     monkeypatch.setattr(tls_backend.upstream._pool, "_received", received)
 
     async def next_call() -> Answer:
-        while not tls_backend.upstream._pool._idle and not call.done():  # noqa: ASYNC110 - each turn
+        while not tls_backend.upstream._pool._idle and not call.done():  # noqa: ASYNC110 - each iteration
             await asyncio.sleep(0)
         request = Request("GET", "https", "be.demo.svc", 80, "/")
         return await tls_backend.upstream.send(request, tls_backend.tls, LIMIT)

@@ -103,7 +103,7 @@ async def test_pauses_double_and_the_last_failure_is_returned() -> None:
 
 
 @pytest.mark.looptime
-async def test_the_retries_of_a_call_are_counted_over_all_its_requests() -> None:
+async def test_the_retry_limit_applies_to_all_requests_of_a_call_together() -> None:
     send = Scripted(status(503), FINE, status(503), FINE, status(503), FINE)
     retrying = Retrying(send, POLICY, Budget(), 30.0, "search")
     assert [await retrying(REQUEST) for _ in range(3)] == [FINE, FINE, status(503)]

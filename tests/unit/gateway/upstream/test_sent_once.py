@@ -77,7 +77,7 @@ async def test_a_call_to_a_failing_backend_is_sent_once(
         await peer.receive()
         peer.send(sent)
     else:
-        await peer.begun()  # the kernel has it, and the backend never looks at its body
+        await peer.begun()  # the kernel has received it, and the backend does not read the body
     end(peer)
     again = asyncio.create_task(backend.peer())
     done, _ = await asyncio.wait({call, again}, return_when=asyncio.FIRST_COMPLETED)
@@ -97,7 +97,7 @@ async def test_a_call_after_an_idle_connection_was_closed_opens_a_new_one(
     peer = await backend.peer()
     await peer.answer()
     await first
-    end(peer)  # the kernel knows; the event loop has not looked yet
+    end(peer)  # the kernel has noticed it; the event loop has not yet
     call = backend.ask(method, "/second", METHODS[method])
     assert b"/second" in await (await backend.peer()).answer()
     assert (await call).status == 200
