@@ -25,7 +25,7 @@ async def held(gateway: Running) -> dict[str, int]:
         "requests in flight": core.gate.busy,
         "clients with requests in flight": len(core.gate._clients._held),
         "places of tools": len(core._limiter._running),
-        "polled tasks": len(core._limiter.polls),
+        "polled tasks": len(core._limiter._polls),
         "patience": len(core.patience._since),
         "streams": core.hub.open_streams,
         "places of streams": core.hub._places.held,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeVar
@@ -32,11 +32,35 @@ T = TypeVar("T")
 
 Kind = Literal["tools", "prompts", "resources"]
 
+_NAMING: Final[Mapping[str, Kind]] = {
+    "tools/call": "tools",
+    "prompts/get": "prompts",
+    "resources/read": "resources",
+    "resources/subscribe": "resources",
+    "resources/unsubscribe": "resources",
+}
+"""What the methods that name an entry of the catalog name."""
+
 MAX_PATTERNS_COST: Final = 128 * 1024 * 1024
 """Total cost of all `pattern`s of a catalog, in bytes of memory."""
 
 FREE_PATTERNS_COST: Final = 256 * 1024
 """Cost per tool that does not count, so that a catalog can have ten thousand ordinary tools."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The entry that a request names.
+
+    Attributes:
+        kind: The list that the entry is in.
+        name: Its name; for a resource, its URI or URI template.
+        backend: The backend that answers; None if the gateway answers by itself.
+    """
+
+    kind: Kind
+    name: str
+    backend: Backend | None = field(default=None, compare=False)
 
 
 class NewerEntryError(OperatorError):
@@ -143,6 +167,26 @@ class Table:
             variables = template.match(uri)
             if variables is not None:
                 return entry, variables
+        return None
+
+    def named(self, method: str, params: Mapping[str, Any]) -> Named | None:
+        """Return the entry that a request names; None if it names none that is served.
+
+        Args:
+            method: The MCP method.
+            params: Its parameters, not validated.
+        """
+        kind = _NAMING.get(method)
+        name = params.get("uri" if kind == "resources" else "name")
+        if not isinstance(name, str):
+            return None
+        if kind == "tools" and (tool := self.tools.get(name)):
+            return Named(kind, name, tool.backend)
+        if kind == "prompts" and name in self.prompts:
+            return Named(kind, name)
+        if kind == "resources" and (found := self.match(name)):
+            entry, _ = found
+            return Named(kind, entry.uri or entry.uri_template, entry.backend)
         return None
 
     def checked_arguments(

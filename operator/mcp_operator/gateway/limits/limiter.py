@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager, contextmanager
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.gateway.limits.buckets import Bucket, LocalBuckets, Verdict
 from mcp_operator.gateway.limits.errors import LimitedError, too_many
-from mcp_operator.gateway.limits.plan import Called, Plan
+from mcp_operator.gateway.limits.plan import Plan
 from mcp_operator.gateway.limits.polls import Polls
 from mcp_operator.gateway.limits.shared import SharedBuckets
 from mcp_operator.gateway.redis.contract import HasLink
 from mcp_operator.gateway.redis.errors import RedisAwayError
-from mcp_operator.gateway.table import Current, Table
+from mcp_operator.gateway.shares import digest_of
+from mcp_operator.gateway.table import Current, Named, Table
 
 
 class Limiter:
@@ -22,7 +23,6 @@ class Limiter:
 
     Attributes:
         plan: The limits; None if there are none, so that callers can skip the check.
-        polls: Finds requests for tasks that respect the polling interval and thus do not count.
     """
 
     def __init__(self, current: Current, redis: HasLink | None = None) -> None:
@@ -33,7 +33,7 @@ class Limiter:
             redis: The Redis in which the gateways of the server count, if the server has one.
         """
         self.plan: Plan | None = None
-        self.polls = Polls()
+        self._polls = Polls()
         self._current = current
         self._redis = redis
         self._local = LocalBuckets()
@@ -47,7 +47,7 @@ class Limiter:
         plan = Plan(table.catalog) if table else None
         self.plan = None if plan is None or plan.is_empty else plan
 
-    def called(self, table: Table, method: str, params: JsonObject) -> Called:
+    def named(self, table: Table, method: str, params: JsonObject) -> Named | None:
         """Return the tool, prompt or resource that a call is for.
 
         If it does not exist or is not served to the client, the call counts, but not towards the
@@ -58,24 +58,16 @@ class Limiter:
             method: The MCP method.
             params: Its parameters, not validated.
         """
-        name = params.get("uri" if method == "resources/read" else "name")
-        if not isinstance(name, str):
-            return Called()
-        if method == "tools/call" and name in table.tools:
-            return Called("tools", name)
-        if method == "prompts/get" and name in table.prompts:
-            return Called("prompts", name)
-        if method == "resources/read" and self.plan and self.plan.counts_resources:
-            found = table.match(name)
-            return Called("resources", found[0].uri or found[0].uri_template) if found else Called()
-        return Called()
+        if method == "resources/read" and not (self.plan and self.plan.counts_resources):
+            return None  # it makes no difference, and spares matching every template
+        return table.named(method, params)
 
     @asynccontextmanager
-    async def admitted(self, called: Called, client: str) -> AsyncIterator[None]:
+    async def admitted(self, named: Named | None, client: str) -> AsyncIterator[None]:
         """Admit a call, which is in progress until the context exits.
 
         Args:
-            called: What the call is for.
+            named: What the call is for.
             client: The client that calls.
 
         Raises:
@@ -85,9 +77,33 @@ class Limiter:
         if plan is None:
             yield
             return
-        with self._place(plan, called.name if called.kind == "tools" else ""):
-            await self._count(plan.buckets(called, client))
+        with self._place(plan, named.name if named and named.kind == "tools" else ""):
+            await self._count(plan.buckets(named, client))
             yield
+
+    def note_interval(self, digest: str, task_id: str, seconds: float) -> None:
+        """Note the polling interval that a client was told for a task.
+
+        Args:
+            digest: The digest of the client.
+            task_id: The task.
+            seconds: The polling interval.
+        """
+        if self.plan is not None:
+            self._polls.told(digest, task_id, seconds)
+
+    async def count_poll(self, client: str, task_id: object) -> None:
+        """Count a request for the state of a task, unless it respects the polling interval.
+
+        Args:
+            client: The client.
+            task_id: The task, not validated.
+
+        Raises:
+            LimitedError: The request exceeds the limit.
+        """
+        if not self._polls.take(digest_of(client), task_id):
+            await self.count_for_task(client)
 
     async def count_for_task(self, client: str) -> None:
         """Count a request for a task as one call of its client.

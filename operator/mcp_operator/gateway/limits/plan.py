@@ -11,15 +11,7 @@ from mcp_operator.gateway.limits.buckets import Bucket
 from mcp_operator.gateway.limits.errors import Limit
 from mcp_operator.gateway.policy.access import matches
 from mcp_operator.gateway.shares import digest_of
-from mcp_operator.gateway.table import Kind
-
-
-@dataclass(frozen=True, slots=True)
-class Called:
-    """What a call is for: an entry of the catalog, or an empty name for an unknown one."""
-
-    kind: Kind | None = None
-    name: str = ""
+from mcp_operator.gateway.table import Kind, Named
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +55,7 @@ class Plan:
             *_pair("perClient", "", None, limits.per_client),
         )
         self._own = {tool.name: tool.rate_limit for tool in catalog.tools if tool.rate_limit}
-        self._known: dict[Called, tuple[_Counted, ...]] = {}
+        self._known: dict[Named | None, tuple[_Counted, ...]] = {}
         self.places: Mapping[str, int] = {
             tool.name: tool.max_concurrent_requests
             for tool in catalog.tools
@@ -72,26 +64,31 @@ class Plan:
         self.counts_resources = bool(limits.resources)
         self.is_empty = not (self._common or any(self._rules.values()) or self._own or self.places)
 
-    def buckets(self, called: Called, client: str) -> list[Bucket]:
-        """Return the buckets that a client's call takes from."""
-        counted = self._known.get(called)
+    def buckets(self, named: Named | None, client: str) -> list[Bucket]:
+        """Return the buckets that a client's call takes from.
+
+        Args:
+            named: The entry that it is for; None for one that is not served to the client.
+            client: The client.
+        """
+        counted = self._known.get(named)
         if counted is None:  # bounded: the keys are names of the catalog
-            counted = self._known[called] = (*self._common, *self._special(called))
+            counted = self._known[named] = (*self._common, *self._special(named))
         return [each.bucket(client) for each in counted]
 
     def of_client(self, client: str) -> list[Bucket]:
         """Return the client's own buckets, for requests that do not call anything."""
         return [each.bucket(client) for each in self._common if each.per_client]
 
-    def _special(self, called: Called) -> Iterator[_Counted]:
-        if called.kind is None or not called.name:
+    def _special(self, named: Named | None) -> Iterator[_Counted]:
+        if named is None:
             return
-        for rule in self._rules[called.kind]:
-            if matches(rule.pattern, called.name):
-                name = f"{called.kind}/{rule.pattern}"
-                yield from _pair(called.kind, name, rule.shared, rule.per_client)
-        if called.kind == "tools" and (own := self._own.get(called.name)):
-            yield _Counted("tool", f"tool/{called.name}", own)
+        for rule in self._rules[named.kind]:
+            if matches(rule.pattern, named.name):
+                name = f"{named.kind}/{rule.pattern}"
+                yield from _pair(named.kind, name, rule.shared, rule.per_client)
+        if named.kind == "tools" and (own := self._own.get(named.name)):
+            yield _Counted("tool", f"tool/{named.name}", own)
 
 
 def _pair(

@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mcp_operator.api.catalog import Backend, JsonObject
+from mcp_operator.api.catalog import JsonObject
 from mcp_operator.gateway.policy.principal import Principal
 from mcp_operator.gateway.policy.refusal import Why
 from mcp_operator.gateway.table import Current, Table
@@ -70,7 +70,7 @@ class Audit:
             "client": call.principal.name,
             "issuer": call.principal.issuer,
             "method": call.method,
-            **_subject(self._current.table, call.method, call.params),
+            **_entry(self._current.table, call),
             "outcome": call.outcome,
             "milliseconds": round(call.seconds * 1000, 1),
             "requestBytes": call.request_bytes,
@@ -93,25 +93,14 @@ class Audit:
             log.info("A client was refused", extra={"reason": why})
 
 
-def _subject(table: Table | None, method: str, params: JsonObject) -> dict[str, str]:
+def _entry(table: Table | None, call: Call) -> dict[str, str]:
     """Return the catalog entry that a call is for, and its backend.
 
     A name that is not in the catalog is not logged, because it is untrusted text.
     """
-    name = params.get("uri" if method == "resources/read" else "name")
-    if table is None or not isinstance(name, str):
+    named = table.named(call.method, call.params) if table else None
+    if named is None:
         return {}
-    backend: Backend | None = None
-    if method == "resources/read":
-        found = table.match(name)
-        if found is None:
-            return {}
-        backend = found[0].backend
-        subject = {"resource": found[0].uri or found[0].uri_template}
-    elif method == "prompts/get":
-        subject = {"prompt": name} if name in table.prompts else {}
-    else:
-        tool = table.tools.get(name)
-        backend = tool.backend if tool else None
-        subject = {"tool": name} if tool else {}
-    return subject | ({"backend": f"{backend.host}:{backend.port}"} if backend else {})
+    entry = {named.kind.removesuffix("s"): named.name}
+    backend = named.backend
+    return entry | ({"backend": f"{backend.host}:{backend.port}"} if backend else {})

@@ -219,9 +219,9 @@ class Core:
         self, operation: _Operation, method: str, context: Context
     ) -> JsonObject | InputRequired:
         """Run an operation if it is within the limits on calls."""
-        called = self._limiter.called(context.view.table, method, context.params)
+        named = self._limiter.named(context.view.table, method, context.params)
         with self._told_of_limits():
-            async with self._limiter.admitted(called, context.http.client):
+            async with self._limiter.admitted(named, context.http.client):
                 return await operation(context)
 
     async def serve_task(self, method: str, params: JsonObject, http: HttpRequest) -> JsonObject:

@@ -129,10 +129,8 @@ class TaskCalls:
         self._note(call.client, task)
         return {**task, "resultType": "task"}
 
-    def _note(self, client: str, shown: JsonObject) -> None:
-        """Note the polling interval that a client was told for a task."""
-        if self._limiter.plan is not None:
-            self._limiter.polls.told(client, shown["taskId"], shown["pollIntervalMs"] / 1000)
+    def _note(self, digest: str, shown: JsonObject) -> None:
+        self._limiter.note_interval(digest, shown["taskId"], shown["pollIntervalMs"] / 1000)
 
     async def listen(
         self, task_ids: Sequence[str], http: HttpRequest, params: JsonObject, view: View
@@ -185,15 +183,17 @@ class TaskCalls:
         task_id, responses = params.get("taskId"), params.get("inputResponses")
         if method == "tasks/update" and not isinstance(responses, dict):
             raise RpcError(spec.INVALID_PARAMS, "`params.inputResponses` must be an object")
-        client, principal = digest_of(http.client), http.principal
-        if method != "tasks/get" or not self._limiter.polls.take(client, task_id):
+        principal = http.principal
+        if method == "tasks/get":
+            await self._limiter.count_poll(http.client, task_id)
+        else:
             await self._limiter.count_for_task(http.client)
         with _explained():
             task, shown = await self._tasks.get(task_id, principal)
             if not _is_served(task, view):
                 raise UnknownTaskError
             if method == "tasks/get":
-                self._note(client, shown)
+                self._note(digest_of(http.client), shown)
                 return shown
             if method == "tasks/update" and isinstance(responses, dict):
                 await self._tasks.update(task_id, responses, principal)

@@ -29,7 +29,7 @@ from mcp_operator.gateway.protocol.message import HttpRequest
 from mcp_operator.gateway.protocol.observer import Outcome
 from mcp_operator.gateway.protocol.sessions import public_part
 from mcp_operator.gateway.protocol.spec import Era
-from mcp_operator.gateway.table import Current, Table
+from mcp_operator.gateway.table import Current, Kind, Table
 from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.client import Tls, Upstream, UpstreamError
 from mcp_operator.gateway.upstream.mapping import Request as BackendRequest
@@ -38,6 +38,13 @@ from mcp_operator.gateway.upstream.pool.head import FieldLine
 from mcp_operator.gateway.upstream.reading import UNLIMITED, StreamLimits
 
 Attributes = dict[str, AttributeValue]
+
+_NAMES: Final[Mapping[Kind, str]] = {
+    "tools": "gen_ai.tool.name",
+    "prompts": "gen_ai.prompt.name",
+    "resources": "mcp.resource.uri",
+}
+"""The attributes that hold the name of an entry."""
 
 _VERSIONS: Final = frozenset(spec.MODERN_VERSIONS + spec.LEGACY_VERSIONS)
 _W3C: Final = TraceContextTextMapPropagator()
@@ -88,7 +95,7 @@ class RequestTracer:
             attributes["mcp.protocol.version"] = version
         if era is Era.LEGACY and spec.SESSION_HEADER in http.headers:
             attributes["mcp.session.id"] = public_part(http.headers[spec.SESSION_HEADER])
-        target, named = _subject(self._current.table, method, request.params)
+        target, named = _target(self._current.table, method, request.params)
         parent, links = _parents(http, request)
         name = f"{method} {target}" if target else method
         return RequestTrace(
@@ -214,21 +221,16 @@ def _parents(http: HttpRequest, request: Request) -> tuple[Context, list[Link]]:
     return message, [Link(around)] if is_other else []
 
 
-def _subject(table: Table | None, method: str, params: Mapping[str, Any]) -> tuple[str, Attributes]:
+def _target(table: Table | None, method: str, params: Mapping[str, Any]) -> tuple[str, Attributes]:
     """Return the target for the span's name, and attributes for the entry in the catalog."""
-    attributes: Attributes = {"gen_ai.operation.name": "execute_tool"}
-    if method != "tools/call":
-        attributes = {}
-    name = params.get("uri" if method.startswith("resources/") else "name")
-    if table is None or not isinstance(name, str):
+    attributes: Attributes = {}
+    if method == "tools/call":
+        attributes["gen_ai.operation.name"] = "execute_tool"
+    named = table.named(method, params) if table else None
+    if named is None:
         return "", attributes
-    if method == "tools/call" and name in table.tools:
-        return name, attributes | {"gen_ai.tool.name": name}
-    if method == "prompts/get" and name in table.prompts:
-        return name, {"gen_ai.prompt.name": name}
-    if method.startswith("resources/") and (found := table.match(name)) is not None:
-        return "", {"mcp.resource.uri": found[0].uri or found[0].uri_template or ""}
-    return "", attributes
+    attributes[_NAMES[named.kind]] = named.name
+    return ("" if named.kind == "resources" else named.name), attributes
 
 
 def _fail(span: Span, kind: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 from mcp_operator.api.access import AccessRule
 from mcp_operator.api.catalog import ApiKeys, Auth
 from mcp_operator.api.limits import LimitRule, RateLimit, RateLimits
-from mcp_operator.gateway.limits.plan import Called, Plan
+from mcp_operator.gateway.limits.plan import Plan
 from mcp_operator.gateway.protocol.message import HttpRequest
 from mcp_operator.gateway.upstream.secret_values import StaticSecrets
 from support.entries import prompt, resource, tool
@@ -246,5 +246,5 @@ async def test_a_call_over_the_concurrency_limit_of_a_client_gets_429() -> None:
 
 def test_the_key_of_a_bucket_does_not_contain_the_name_of_the_client() -> None:
     plan = Plan(table(tool(), rate_limits=RateLimits(per_client=rate())).catalog)
-    [bucket] = plan.buckets(Called(), "https://login.example.com alice")
+    [bucket] = plan.buckets(None, "https://login.example.com alice")
     assert "alice" not in bucket.key
