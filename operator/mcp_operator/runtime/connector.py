@@ -10,6 +10,8 @@ from weakref import WeakSet
 
 import aiohttp
 
+from mcp_operator.core.transports import abort
+
 KEEP_ALIVE: Final = 30.0
 """Seconds that an idle connection is kept. Load balancers close idle connections after a minute or
 more, and a request that is sent at that moment is lost."""
@@ -58,7 +60,7 @@ class Connector(aiohttp.TCPConnector):
         """Close the pool, and abort the connections that are still being shut down."""
         await super().close(abort_ssl=abort_ssl)
         for transport in self._opened:
-            transport.abort()
+            abort(transport)
         await asyncio.sleep(0)  # the event loop closes their sockets in its next iteration
 
 

@@ -11,6 +11,7 @@ from aiohttp import HttpVersion, HttpVersion10, HttpVersion11, StreamReader, web
 from aiohttp.http_exceptions import LineTooLong
 
 from mcp_operator.core.logs import failure
+from mcp_operator.core.transports import abort
 from mcp_operator.gateway.front.unread import Unread
 
 log = logging.getLogger(__name__)
@@ -180,7 +181,7 @@ class Connection(web.RequestHandler):
     def cut(self) -> None:
         """Close the connection, and drop unsent data."""
         if self._wire is not None:
-            self._wire.abort()
+            abort(self._wire)
 
     def _expect_reading(self) -> None:
         self._was_unread = self.unread
