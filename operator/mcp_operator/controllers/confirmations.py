@@ -177,8 +177,14 @@ class Confirmations:
             try:
                 answer = await self._ask(pod, expectation.digest)
             except AskError as error:
-                expectation.errors[pod.uid] = str(error)
-                logger.debug("A pod did not answer", extra={"pod": pod.name, "error": str(error)})
+                text = str(error)
+                is_news = expectation.errors.get(pod.uid) != text
+                expectation.errors[pod.uid] = text
+                logger.log(
+                    logging.INFO if is_news else logging.DEBUG,
+                    "Cannot ask a pod for its catalog",
+                    extra={"pod": pod.name, "error": text},
+                )
             else:
                 if answer.digest == expectation.digest:
                     self._confirm(server, expectation, pod, answer)

@@ -1,7 +1,8 @@
-"""Writes statuses, and records an Event when a condition changes."""
+"""Writes statuses, and records an Event and logs a line when a condition changes."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from mcp_operator.core.clock import Clock, rfc3339
 from mcp_operator.core.compare import semantically_equal
 from mcp_operator.core.meta import Object, Resource, generation_of
 from mcp_operator.runtime.status import StatusWriter
+
+logger = logging.getLogger(__name__)
 
 Conditions = Sequence[Mapping[str, Any]]
 
@@ -97,11 +100,15 @@ class StatusReporter:
             kind, reason = condition["type"], condition["reason"]
             if kind not in EVENT_CONDITIONS or _is_under_way(known.get(kind), condition):
                 continue
+            note = condition["message"]
+            fields = {"condition": kind, "status": condition["status"], "reason": reason}
+            # The lines of a reconciliation have the object's name; `message` is the line's own.
+            logger.info("A condition changed", extra={**fields, "detail": note})
             self._recorder.event(
                 raw,
                 type=event_type(kind, condition["status"], reason),
                 reason=reason,
-                note=condition["message"],
+                note=note,
             )
 
 

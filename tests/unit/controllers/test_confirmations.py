@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
 
 import pytest
@@ -156,3 +157,20 @@ async def test_a_pod_with_a_redis_is_polled_and_only_changes_notify_the_server(
     assert pods.told == [SERVER] * 3
     assert not confirmations.expect(SERVER, "new", [ONE]).without_redis
     await confirmations.close()
+
+
+@pytest.mark.looptime
+async def test_a_pod_that_cannot_be_asked_is_logged_once_for_each_cause(
+    pods: Pods, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="mcp_operator")
+    confirmations = watching(pods)
+    for cause in ("did not answer in time", "cannot be reached on port 8081"):
+        pods.serves["1"] = AskError(cause)
+        confirmations.expect(SERVER, "new", [ONE])
+        await asyncio.sleep(60)
+    await confirmations.close()
+    assert [(record.message, vars(record)["error"]) for record in caplog.records] == [
+        ("Cannot ask a pod for its catalog", "did not answer in time"),
+        ("Cannot ask a pod for its catalog", "cannot be reached on port 8081"),
+    ]

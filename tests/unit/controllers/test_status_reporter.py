@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -174,3 +175,18 @@ async def test_a_status_that_was_not_written_emits_no_event(bench: Bench) -> Non
     bench.cluster.remove("MCPTool", "search")
     await bench.reporter.write(MCPTOOLS, old, {}, [UNREADY])
     assert await bench.told() == []
+
+
+async def test_each_transition_is_one_line_of_the_log(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="mcp_operator")
+    await bench.write(UNREADY, ACCEPTED)
+    await bench.write(UNREADY, ACCEPTED, toolCount=1)
+    await bench.write(READY, ACCEPTED)
+    named = ("condition", "status", "reason", "detail")
+    assert [[getattr(record, name) for name in named] for record in caplog.records] == [
+        ["Ready", "False", "Invalid", Reason.INVALID.explanation],
+        ["Ready", "True", "Ready", Reason.READY.explanation],
+    ]
+    assert set(caplog.messages) == {"A condition changed"}
