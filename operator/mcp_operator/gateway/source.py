@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -36,6 +36,9 @@ SECRETS: Final = Resource("", "v1", "secrets", "Secret")
 RETRY_SECONDS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Delays between attempts to follow an index; the last one repeats. A new index is followed at
 once."""
+
+LISTED_TOOLS: Final = 20
+"""How many tools a log line names; a catalog can have thousands."""
 
 SECRET_SECONDS: Final = 60.0
 """How long the values of a Secret are used before they are read again."""
@@ -158,13 +161,18 @@ class CatalogSource:
         if obj is None:
             raise _UnusableError(f"ConfigMap {self._index} does not exist")
         index = index_of(obj)
-        table = self._current.table
-        if table is not None and table.digest == index.digest:
+        old = self._current.table
+        if old is not None and old.digest == index.digest:
             return
         others = [self._reader.get(CONFIGMAPS, key) for key in self._shard_keys(index)]
         shards = [obj, *await asyncio.gather(*others)]
         table = await asyncio.to_thread(_build, index, shards)
         self._current.swap(table)
+        self._log(table, lost=sorted(old.tools.keys() - table.tools.keys()) if old else ())
+
+    @staticmethod
+    def _log(table: Table, lost: Sequence[str]) -> None:
+        """Log that a new table is in service, and the tools that clients no longer see."""
         for entry, reason in table.rejected.items():
             log.warning("An entry is not served", extra={"entry": entry, "error": reason})
         log.info(
@@ -176,6 +184,11 @@ class CatalogSource:
                 "resources": len(table.resources) + len(table.templates),
             },
         )
+        if lost:
+            log.info(
+                "Tools are no longer served",
+                extra={"lost": len(lost), "left": len(table.tools), "entries": lost[:LISTED_TOOLS]},
+            )
 
     def _shard_keys(self, index: Index) -> list[Key]:
         namespace, name = self._index

@@ -208,6 +208,18 @@ async def test_other_config_maps_are_ignored() -> None:
         assert case.current.table is None
 
 
+async def test_tools_that_a_new_catalog_lacks_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with following() as case:
+        for names in (["a", "b", "c"], ["b", "d"], ["b", "d", "e"]):
+            case.cluster.publish(config_maps(catalog(*map(tool, names))))
+            await case.swapped()
+            await case.until(lambda: case.source.state == "")
+    (line,) = [each for each in caplog.records if each.message == "Tools are no longer served"]
+    assert vars(line)["entries"] == ["a", "c"]
+    assert (vars(line)["lost"], vars(line)["left"]) == (2, 2)
+
+
 async def test_entries_that_cannot_be_compiled_are_skipped_and_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

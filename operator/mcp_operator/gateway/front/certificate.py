@@ -6,9 +6,11 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Hashable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from mcp_operator.core.clock import Clock, SystemClock, rfc3339
 from mcp_operator.core.errors import OperatorError
 
 log = logging.getLogger(__name__)
@@ -19,6 +21,9 @@ KEY: Final = "tls.key"
 
 CHECK_SECONDS: Final = 10.0
 """How often the files are checked; the kubelet updates a changed Secret within about 90 s."""
+
+EXPIRING_SECONDS: Final = 7 * 86400.0
+"""How long before its end a certificate is reported, as by MCPGatewayCertificateExpiring."""
 
 
 class CertificateError(OperatorError):
@@ -34,21 +39,42 @@ class Certificate:
         expires: When the certificate expires, in Unix seconds.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
         """Read the files; blocks.
+
+        Args:
+            folder: The folder with the files.
+            clock: Tells how long the certificate is still valid; by default, the system clock.
 
         Raises:
             CertificateError: The files are missing, or do not belong together.
         """
         self._folder = folder
+        self._clock = clock or SystemClock()
         self._seen = self._look()
         self.context, self.expires = self._read()
+        self._reported: tuple[float, bool] | None = None
+        self._report()
 
     async def follow(self) -> None:
         """Load each new certificate; if it cannot be used, the last one stays in use."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             await asyncio.to_thread(self._renew)
+            self._report()
+
+    def _report(self) -> None:
+        """Log once for each certificate that it expires soon, and once that it has expired."""
+        left = self.expires - self._clock.now().timestamp()
+        state = (self.expires, left > 0)
+        if left >= EXPIRING_SECONDS or state == self._reported:
+            return
+        self._reported = state
+        end = rfc3339(datetime.fromtimestamp(self.expires, UTC))
+        log.warning(
+            "The certificate expires within a week" if left > 0 else "The certificate has expired",
+            extra={"file": str(self._folder / CERTIFICATE), "expires": end},
+        )
 
     def _renew(self) -> None:
         now = self._look()

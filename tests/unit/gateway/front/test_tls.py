@@ -8,6 +8,7 @@ import shutil
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
@@ -17,6 +18,7 @@ from mcp_operator.gateway.front import certificate, connection
 from mcp_operator.gateway.front.certificate import Certificate, CertificateError
 from mcp_operator.gateway.front.connection import Connection
 from support.certificates import Authority
+from support.clocks import SettableClock
 from support.entries import tool
 from support.fake_executor import text_result
 from support.identity import by_token
@@ -113,6 +115,22 @@ def test_an_unusable_certificate_does_not_replace_the_one_in_use(
     used._renew()
     assert caplog.text.count("A new certificate is in use") == 1
     assert used.context is not before
+
+
+def test_a_certificate_is_logged_once_when_it_expires_within_a_week_and_once_when_it_has_expired(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = SettableClock()  # in the past, when the certificate is far from its end
+    used = Certificate(folder, clock)
+    end = datetime.fromtimestamp(used.expires, UTC)
+    for left in (7, 6, 5, 0, -1):
+        clock.time = end - timedelta(days=left)
+        used._report()
+    assert caplog.messages == [
+        "The certificate expires within a week",
+        "The certificate has expired",
+    ]
+    assert {vars(record)["file"] for record in caplog.records} == {str(folder / "tls.crt")}
 
 
 def test_tls_versions_before_1_2_are_disabled(folder: Path) -> None:
