@@ -168,6 +168,36 @@ def test_every_alert_has_a_section() -> None:
     assert alerts <= set(sections("alerts.md"))
 
 
+def logged() -> set[str]:
+    """Return the texts in the arguments of all calls that log a line or print an error."""
+    logging = {"debug", "info", "warning", "error", "exception", "log", "write_line"}
+    return {
+        node.value
+        for _, call in calls()
+        if name_of(call.func) in logging
+        for argument in call.args
+        for node in ast.walk(argument)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+@pytest.mark.parametrize("alert", [rule["alert"] for rule in rules()])
+def test_the_runbook_of_an_alert_names_a_line_that_is_logged(alert: str) -> None:
+    text = sections("alerts.md")[alert]
+    named = re.findall(r"^Log line of the (?:operator|gateways): `([^`]+)`", text, re.MULTILINE)
+    if not named:
+        assert text.endswith("\nNo log line reports this.\n\n")
+    assert set(named) <= logged()
+
+
+def test_every_line_in_the_guide_to_logs_is_logged() -> None:
+    guide = (ROOT / "docs" / "how-to" / "observe.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]+`) \| (?:operator|gateway)", guide, re.MULTILINE)
+    lines = {line for row in rows for line in re.findall(r"`([^`]+)`", row)}
+    assert len(lines) > 15
+    assert lines <= logged()
+
+
 def test_every_value_of_the_chart_has_a_row() -> None:
     values = chart_values.read((CHART / "values.yaml").read_text(encoding="utf-8"))
     rows = re.findall(r"^\| `([\w.]+)` \| \S", page("chart-values.md"), re.MULTILINE)
