@@ -126,9 +126,7 @@ def test_calls_in_several_threads_have_separate_bounds() -> None:
     assert outcomes == [({"a": [{"k": n} for n in range(40)]}, [])] * 16
 
 
-def test_concurrent_threads_analyze_a_schema_correctly(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_concurrent_threads_analyze_a_schema_correctly(monkeypatch: pytest.MonkeyPatch) -> None:
     schema = {"type": "object", "properties": {"id": TEXT}}
     form = ArgumentForm(schema, CompiledSchema(schema))
     takes_null, others = SchemaParts._takes_null, list[Any]()

@@ -84,9 +84,7 @@ async def test_a_key_that_is_created_a_moment_later_is_waited_for(cluster: Clust
     assert (cluster.root.settled, cluster.root.problem) == (True, "")
 
 
-async def test_a_key_that_was_restored_without_its_owner_is_used(
-    cluster: Cluster,
-) -> None:
+async def test_a_key_that_was_restored_without_its_owner_is_used(cluster: Cluster) -> None:
     cluster.answer = secret(owner="")
     cluster.load()
     await asyncio.sleep(1)

@@ -192,9 +192,7 @@ async def test_text_and_json_are_decoded_with_their_charset(
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "text/plain; charset=utf-8", "text/csv"])
-async def test_text_that_cannot_be_decoded_is_returned_as_bytes(
-    content_type: str,
-) -> None:
+async def test_text_that_cannot_be_decoded_is_returned_as_bytes(content_type: str) -> None:
     result = await answered(Said(b"gr\xfc\xdfe", content_type))
     line, block = result["content"]
     assert f"with {content_type.partition(';')[0]}, 5 bytes" in line["text"]

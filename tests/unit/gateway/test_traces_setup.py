@@ -91,9 +91,7 @@ def test_an_invalid_value_turns_traces_off_and_is_logged(
     assert "max_queue_size must be a positive integer" in record.error  # type: ignore[attr-defined]
 
 
-def test_the_endpoint_is_logged_without_its_credentials(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_the_endpoint_is_logged_without_its_credentials(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     given = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:p@ss@collector.test:4318/x?key=secret"}
     traces = from_environment(given, SERVICE)

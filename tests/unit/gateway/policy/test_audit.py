@@ -126,9 +126,7 @@ async def test_list_requests_are_not_logged(caplog: pytest.LogCaptureFixture) ->
     assert lines(caplog) == []
 
 
-async def test_no_argument_key_result_or_uri_is_logged(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+async def test_no_argument_key_result_or_uri_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     shop = server("All")
     shop.executor.results["search"] = text_result("canary-result")

@@ -126,9 +126,7 @@ async def test_the_last_keys_stay_in_use_while_the_provider_is_unreachable(
     await door.admit(NEW_TOKEN)
 
 
-async def test_without_keys_tokens_are_refused_and_fetches_are_rate_limited(
-    door: Door,
-) -> None:
+async def test_without_keys_tokens_are_refused_and_fetches_are_rate_limited(door: Door) -> None:
     door.provider.keys = None
     for _ in range(100):
         assert await door.refusal(token()) == "unavailable"

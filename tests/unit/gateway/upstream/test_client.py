@@ -85,9 +85,7 @@ async def test_connections_are_reused(upstream: HttpUpstream, hostile: HostileBa
     assert hostile.connections == 1
 
 
-async def test_the_host_header_contains_a_port_that_is_not_the_default(
-    hostile: HostileBackend,
-) -> None:
+async def test_the_host_header_contains_a_port_other_than_80(hostile: HostileBackend) -> None:
     async with HttpUpstream({"demo/orders:81": hostile.address}, user_agent="t") as upstream:
         await upstream.send(get("/ok", port=81), Tls(), MEBIBYTE)
     assert b"Host: orders.demo.svc:81\r\n" in hostile.requests[0]
@@ -129,9 +127,7 @@ async def test_cancelling_a_call_closes_its_connection(
 
 
 @pytest.mark.parametrize("path", ["/stall", "/drip", "/drip-headers", "/continue"])
-async def test_a_deadline_ends_a_response_that_never_ends(
-    upstream: HttpUpstream, path: str
-) -> None:
+async def test_a_deadline_ends_an_endless_response(upstream: HttpUpstream, path: str) -> None:
     # It can also be refused for what it has sent by then, such as 128 headers.
     with pytest.raises((TimeoutError, UpstreamError)):
         async with asyncio.timeout(0.2):
@@ -229,9 +225,7 @@ async def test_other_notations_of_loopback_are_not_called(
     assert hostile.connections == 0
 
 
-async def test_a_name_that_is_rebound_to_loopback_is_not_called(
-    hostile: HostileBackend,
-) -> None:
+async def test_a_name_rebound_to_loopback_is_not_called(hostile: HostileBackend) -> None:
     dns = FakeDns("10.0.0.1")
     async with HttpUpstream({}, user_agent="t", resolver=dns) as upstream:
         dns.addresses = ("127.0.0.1",)

@@ -184,9 +184,7 @@ async def test_no_byte_after_a_response_is_read_as_part_of_it(cut: int) -> None:
     assert await read_in([both[:cut], both[cut:]]) == (200, b"ok", cut == len(OK))
 
 
-async def test_headers_of_interim_responses_and_trailers_are_dropped(
-    backend: Asking,
-) -> None:
+async def test_headers_of_interim_responses_and_trailers_are_dropped(backend: Asking) -> None:
     data = answer("X: interim", status="103 E") + answer(
         CHUNKED, "Y:  1\t ", body="0\r\nX: trailer\r\n\r\n"
     )
