@@ -59,7 +59,7 @@ def notes(tag: str, version: str, changelog: str) -> str:
         raise ReleaseError(f"CHANGELOG.md has no heading `## [{version}] - DATE`; write it first.")
     text = re.sub(r"^\[[^\]]+\]: \S+\n?", "", found[0].partition("\n")[2], flags=re.MULTILINE)
     if not text.strip():
-        raise ReleaseError(f"CHANGELOG.md tells nothing of {version}.")
+        raise ReleaseError(f"CHANGELOG.md does not describe {version}.")
     return text.strip() + "\n"
 
 

@@ -81,7 +81,7 @@ def test_a_tag_that_does_not_match_the_version_is_rejected(
 
 
 def test_a_version_without_a_section_in_the_changelog_is_rejected() -> None:
-    with pytest.raises(release_notes.ReleaseError, match="tells nothing"):
+    with pytest.raises(release_notes.ReleaseError, match="does not describe"):
         release_notes.notes("v0.4.0", "0.4.0", "## [0.4.0] - 2027-02-01\n\n## [0.1.0]\n\nFirst.\n")
 
 
