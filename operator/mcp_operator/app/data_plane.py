@@ -42,9 +42,9 @@ from mcp_operator.version import VERSION
 logger = logging.getLogger(__name__)
 
 CLOSE_SECONDS: Final = 2.0
-"""How long clients have to close their keep-alive connections: a busy client is told with its next
-request. It fits into the time that a pod has in addition to draining
-(`builders.deployment.EXIT_SECONDS`)."""
+"""How long clients have to close their keep-alive connections. The response to the next request
+of a busy client has `Connection: close`. It fits into the time that a pod has in addition to
+draining (`builders.deployment.EXIT_SECONDS`)."""
 
 
 class ListenError(OperatorError):

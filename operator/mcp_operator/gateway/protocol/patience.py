@@ -6,7 +6,7 @@ import asyncio
 from typing import Final, Protocol
 
 PATIENCE_SECONDS: Final = 10.0
-"""The longest time that a client hears nothing about its request. Common proxies and the official
+"""The longest time that a client receives nothing for its request. Common proxies and the official
 TypeScript client give up after 60 s. Most calls end sooner, and their responses stay plain JSON."""
 
 
