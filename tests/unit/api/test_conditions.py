@@ -127,7 +127,7 @@ def test_a_new_status_or_reason_is_a_transition_and_a_new_message_is_not() -> No
         (None, False),
     ],
 )
-def test_a_condition_is_true_only_where_a_status_says_so(
+def test_a_condition_is_true_only_if_the_status_says_so(
     status: dict[str, Any] | None, *, expected: bool
 ) -> None:
     assert is_true({"status": status}, ConditionType.READY) is expected

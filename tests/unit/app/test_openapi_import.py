@@ -71,7 +71,7 @@ def test_the_written_objects_are_valid(tmp_path: Path, name: str) -> None:
     assert report.summary == "2 objects in 1 file: no problems"
 
 
-def test_the_sample_is_what_the_command_writes(tmp_path: Path) -> None:
+def test_the_sample_matches_the_output_of_the_command(tmp_path: Path) -> None:
     file = tmp_path / "petstore3.yaml"
     (tmp_path / "petstore3.json").write_bytes(real_bytes("petstore3"))
     flags = {"name": "petstore", "service": "petstore:8080", "server": "petstore"}
@@ -80,7 +80,7 @@ def test_the_sample_is_what_the_command_writes(tmp_path: Path) -> None:
     assert file.read_text() == (FOLDER / "petstore3.yaml").read_text()
 
 
-def test_the_guide_shows_what_the_command_writes(tmp_path: Path, capsys: Output) -> None:
+def test_the_guide_shows_the_output_of_the_command(tmp_path: Path, capsys: Output) -> None:
     guide = GUIDE.read_text()
     block = re.findall(r"^```yaml\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)[0]
     (shown,) = objects_in(block)

@@ -175,7 +175,7 @@ def test_the_order_of_objects_does_not_change_the_catalog(
 
 @FEW
 @given(selections(), POLICIES)
-def test_no_name_is_ever_served_twice(objects: list[Compiled], policy: OnConflict) -> None:
+def test_no_name_is_served_twice(objects: list[Compiled], policy: OnConflict) -> None:
     result = assembled(*objects, on_conflict=policy)
     assert names(result) == sorted(set(names(result)))
     wanted = Counter(entry.name for obj in objects for entry in obj.entries)

@@ -100,7 +100,7 @@ async def test_a_server_of_an_inactive_installation_becomes_ours(found: Object |
         (working_in(namespace_selector="operator=old"), {}),
     ],
 )
-async def test_a_server_in_a_namespace_that_its_installation_has_left_becomes_ours(
+async def test_a_server_in_a_namespace_that_its_installation_does_not_watch_becomes_ours(
     found: Object, labels: Mapping[str, str] | None
 ) -> None:
     ours, _ = leases(found, labels=labels)

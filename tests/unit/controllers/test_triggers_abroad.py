@@ -93,7 +93,9 @@ async def test_changed_labels_of_a_namespace_enqueue_the_servers_that_gain_or_lo
     assert await queues.taken() == {BAR, SEARCH}
 
 
-async def test_a_namespace_joins_no_server_before_its_labels_are_known(queues: Queues) -> None:
+async def test_an_object_enqueues_no_server_before_the_labels_of_its_namespace_are_known(
+    queues: Queues,
+) -> None:
     selector = {"matchExpressions": [{"key": "untrusted", "operator": "DoesNotExist"}]}
     queues.cluster.server("bar", allowedNamespaces={"from": "Selector", "selector": selector})
     await queues.taken()
