@@ -1,7 +1,7 @@
 """Looks for inputs that break a promise: `python tests/fuzz TARGET… [--seconds N] [--keep]`.
 
 What a target runs on grows in `.nox/fuzz-work`, from the committed corpus on. An input that breaks
-a promise is printed with what it broke, and written there as `TARGET-crash-…`: mend what it shows,
+a promise is printed with what it broke, and written there as `TARGET-crash-…`: fix what it shows,
 and add it to the corpus with `--add FILE`.
 """
 

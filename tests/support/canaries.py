@@ -1,7 +1,7 @@
 """A whole gateway whose every secret, token, header and argument is a canary of its own.
 
-What a client, a Secret or a token endpoint gives is told apart by name, so that a test that finds
-one where it must not be says which.
+The values of a client, a Secret and a token endpoint have different names, so that a test that
+finds one where it must not be says which.
 """
 
 from __future__ import annotations

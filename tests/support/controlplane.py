@@ -153,7 +153,7 @@ class ControlPlane:
         return self
 
     def kubeconfig_of(self, user: str) -> Path:
-        """Writes a kubeconfig of another administrator, whom the audit log tells apart."""
+        """Writes a kubeconfig of another administrator, whom the audit log distinguishes."""
         path = self._directory / f"{user}.kubeconfig"
         self._write_kubeconfig(path, *self._authority.issue(user, organization="system:masters"))
         return path
@@ -161,7 +161,7 @@ class ControlPlane:
     def restart_controllers(self) -> None:
         """Has the garbage collector know CRDs that were installed meanwhile.
 
-        By default it looks for new CRDs every 30 s (kubernetes, garbagecollector.go, Sync), and
+        By default it looks for new CRDs every 30 s (Sync in garbagecollector.go of Kubernetes), and
         until then does not see that an owner of such a kind is deleted.
         """
         with self.without_controllers():

@@ -44,7 +44,7 @@ class FakeExecutor:
         cancelled: Names of tools whose call was cancelled.
         started: Set when a call begins.
         stopped: Set when a call was cancelled.
-        looks: What is found at a job, one look after the other; the last goes on forever.
+        looks: The states that a job has, one for each look; the last one repeats forever.
         looked: When a job was looked at, in the loop's time, and with which input.
         dropped: Targets of jobs that were given up.
     """

@@ -1,4 +1,4 @@
-"""Texts that leave their place where nobody looks after it, by the place that they are made for."""
+"""Texts that escape from the place for which they are made if it is not encoded, by place."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class Peer:
         self._writer.close()
 
     async def cut(self) -> None:
-        """End TCP without a word of TLS, when all that was sent is on its way."""
+        """End TCP without a TLS alert, after everything that was sent has been handed over."""
         await self._writer.drain()
         connection: socket.socket = self._writer.get_extra_info("socket")
         connection.shutdown(socket.SHUT_RDWR)

@@ -123,7 +123,7 @@ class Clients:
         self.tally = Tally()
 
     async def call(self, request: bytes) -> None:
-        """Send a request, and note what came of it."""
+        """Send a request, and record its outcome."""
         began = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(CALL_SECONDS):

@@ -244,7 +244,7 @@ async def test_concurrent_equal_calls_share_one_request() -> None:
 
 
 @pytest.mark.looptime
-async def test_a_shared_call_is_cancelled_once_all_its_clients_have_gone() -> None:
+async def test_a_shared_call_is_cancelled_when_all_its_clients_have_disconnected() -> None:
     inner = Backend()
     inner.gate.clear()
     cache, entry = executor(inner), kept_tool()

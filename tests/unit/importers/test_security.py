@@ -178,7 +178,7 @@ def test_a_parameter_with_a_credential_is_not_an_argument(
     ("name", "is_noted"),
     [("X-Registry-Auth", True), ("X-Api-Key", True), ("X-Author", False), ("X-Request-Id", False)],
 )
-def test_a_header_that_may_carry_a_secret_gets_a_note(name: str, *, is_noted: bool) -> None:
+def test_a_header_that_could_carry_a_secret_gets_a_note(name: str, *, is_noted: bool) -> None:
     given = {"name": name, "in": "header", "schema": {"type": "string"}}
 
     notes = [note.text for note in imported(openapi(get(given))).report.notes]

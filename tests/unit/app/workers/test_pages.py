@@ -124,7 +124,7 @@ def test_without_a_wanted_digest_the_oldest_of_several_is_reported() -> None:
     assert together([later, old], "") == later, "all have served it since then"
 
 
-def test_what_one_worker_lacks_is_reported() -> None:
+def test_a_lack_of_one_worker_is_reported() -> None:
     lacking = report("a", 1, "the key has not been read yet")
     assert together([report("a", 2), lacking], "a")["lacks"] == lacking["lacks"]
 
