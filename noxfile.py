@@ -196,7 +196,7 @@ def workflows(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def prose(session: nox.Session) -> None:
-    """Check the English of docs, comments and messages with Vale, and the rules of .vale/styles."""
+    """Check the English of docs, comments, messages and test names with Vale (see .vale/styles)."""
     vale = go_tool(session, "vale", "github.com/vale-cli/vale/v3/cmd/vale")
     with tempfile.TemporaryDirectory() as scratch:
         texts = Path(scratch, "texts")
