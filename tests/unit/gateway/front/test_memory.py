@@ -21,7 +21,7 @@ def _no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "LINGERING_SECONDS", 0.01)
 
 
-async def test_the_client_with_the_most_unread_bytes_is_disconnected_over_the_limit() -> None:
+async def test_over_the_limit_the_client_with_the_most_unread_bytes_is_disconnected() -> None:
     class Lagging:
         def __init__(self, unread: int) -> None:
             self.unread = unread

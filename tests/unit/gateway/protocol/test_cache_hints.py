@@ -24,7 +24,7 @@ async def test_lists_have_a_ttl_of_zero_unless_the_server_sets_one(method: str) 
     assert hints(await keeping.result(modern(method))) == (1500, "public")
 
 
-async def test_the_list_after_a_tool_is_deleted_lacks_it_and_has_a_ttl_of_zero() -> None:
+async def test_the_next_list_lacks_a_deleted_tool_and_has_a_ttl_of_zero() -> None:
     server = Server(tool("add"), tool("sum"))
     await server.result(modern("tools/list"))
 

@@ -131,7 +131,7 @@ async def test_input_can_be_sent_before_it_is_requested() -> None:
     assert said(await server.result(call(inputResponses={"name": ADA, "x": 1}))) == {"name": ADA}
 
 
-async def test_invalid_input_that_is_sent_before_it_is_requested_is_requested() -> None:
+async def test_invalid_input_that_was_sent_early_is_requested() -> None:
     result = await greeter().result(call(inputResponses={"name": 12345}))
 
     assert result["resultType"] == "input_required"

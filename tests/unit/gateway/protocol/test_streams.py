@@ -277,7 +277,7 @@ async def test_a_session_is_notified_of_all_lists_and_its_subscribed_resources()
     ]
 
 
-async def test_an_unsubscribed_session_is_not_notified() -> None:
+async def test_a_session_is_not_notified_of_a_resource_it_unsubscribed_from() -> None:
     server = Server(README)
     session = await server.initialize()
     uri = {"uri": "file:///readme"}

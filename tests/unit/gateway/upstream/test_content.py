@@ -341,7 +341,7 @@ def test_a_jmes_path_is_applied_to_what_the_json_path_selects() -> None:
     assert text_of(result) == '[{"id":1.10}]'
 
 
-def test_a_success_that_matches_error_when_is_an_error_with_the_body() -> None:
+def test_a_success_for_which_error_when_is_true_is_an_error_with_the_body() -> None:
     response = {"error_when": "!body.ok"}
     failed = map_answer(b'{"ok":false,"error":"no"}', "application/json", response=response)
     assert failed.is_error
@@ -359,7 +359,7 @@ def test_error_when_is_evaluated_if_a_header_is_not_valid_text() -> None:
 
 
 @pytest.mark.parametrize("body", [b"{}", b"text", b""])
-def test_an_error_when_that_cannot_be_evaluated_is_false_and_logged(
+def test_a_failed_evaluation_of_error_when_is_logged_and_not_an_error(
     body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert not map_answer(body, "text/plain", response={"error_when": "!body.ok"}).is_error

@@ -195,7 +195,7 @@ def test_the_declared_type_overrides_that_of_the_response(
     assert not result.is_error
 
 
-def test_a_response_declared_as_json_is_structured_and_used_by_error_when() -> None:
+def test_a_response_declared_as_json_is_structured_and_read_by_error_when() -> None:
     declared = {"mime_type": "application/json"}
     assert map_answer(b'{"ok":true}', "text/html", response=declared).structured == {"ok": True}
     failed = map_answer(

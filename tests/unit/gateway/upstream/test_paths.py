@@ -40,7 +40,7 @@ def test_a_path_value_is_never_empty(value: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["/x/{a}{b}", "/x/.{a}", "/x/{a}."])
-def test_harmless_values_cannot_combine_to_a_traversal(path: str) -> None:
+def test_harmless_values_cannot_combine_into_a_traversal(path: str) -> None:
     mapped = [argument(name, "path", required=True) for name in "ab" if f"{{{name}}}" in path]
     with pytest.raises(MappingError):
         build(path, {"a": ".", "b": "."}, *mapped)
@@ -104,7 +104,7 @@ def test_a_value_with_slashes_cannot_traverse_the_path(value: str, place: str) -
         build(f"/p/{place}/x", {"id": value}, reserved)
 
 
-def test_adjacent_values_with_slashes_cannot_combine_to_a_traversal() -> None:
+def test_adjacent_values_with_slashes_cannot_combine_into_a_traversal() -> None:
     mapped = [argument(name, "path", allow_reserved=True) for name in "ab"]
     with pytest.raises(MappingError):
         build("/p/{a}{b}", {"a": "x/.", "b": "./y"}, *mapped)

@@ -70,7 +70,7 @@ async def test_a_stream_is_cut_after_the_maximum_number_of_events(
     assert answer.cut == f"after {events} events (maxEvents)"
 
 
-async def test_a_stream_is_cut_after_its_maximum_time_to_the_complete_events() -> None:
+async def test_a_stream_is_cut_after_its_maximum_time_and_keeps_whole_events() -> None:
     async with answering(saying(b"data: 1\n\ndata: half")) as ask:
         answer = await ask(stream=StreamLimits(max_seconds=2))
     assert answer.body == b"data: 1\n\n"

@@ -171,7 +171,7 @@ SMALL = {
 
 
 @pytest.mark.parametrize("data", SMALL.values(), ids=SMALL)
-async def test_a_response_is_read_the_same_in_any_pieces(data: bytes) -> None:
+async def test_a_response_is_read_the_same_in_one_piece_or_in_many(data: bytes) -> None:
     whole = await read_in([data])
     assert await read_in([data[n : n + 1] for n in range(len(data))]) == whole
     for cut in range(len(data)):

@@ -95,7 +95,7 @@ def test_a_truncated_stream_is_marked() -> None:
     assert "_meta" not in read(b"data: 1\n\n", "text/event-stream")
 
 
-def test_an_error_when_that_cannot_be_evaluated_is_logged_with_the_resource(
+def test_a_failed_evaluation_of_error_when_is_logged_with_the_resource(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING):
