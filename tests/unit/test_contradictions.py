@@ -72,7 +72,7 @@ def named(text: str) -> set[str]:
 
 
 @every_text
-def test_a_field_that_is_named_without_its_spec_exists(text: Path) -> None:
+def test_a_field_that_is_named_without_the_prefix_spec_exists(text: Path) -> None:
     inner = {path[at + 1 :] for path in PATHS for at in dots(path)} | PATHS
     unknown = named(text.read_text(encoding="utf-8")) - inner - VALUES
     assert {path for path in unknown if not path.startswith(OPEN)} == set()

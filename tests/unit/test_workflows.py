@@ -64,7 +64,7 @@ def test_every_action_is_pinned_by_a_full_commit_and_says_its_version(name: str)
         assert VERSION.fullmatch(match["rest"]), match.group()
 
 
-def test_an_action_has_one_pin_in_all_workflows() -> None:
+def test_an_action_has_the_same_pin_in_all_workflows() -> None:
     pins: dict[str, set[str]] = {}
     for text in TEXTS.values():
         for match in USES.finditer(text):
@@ -96,7 +96,7 @@ def test_every_workflow_has_a_concurrency_group(name: str) -> None:
 
 
 @all_workflows
-def test_every_job_runs_on_a_named_release_of_the_runner(name: str) -> None:
+def test_every_job_runs_on_a_pinned_version_of_the_runner(name: str) -> None:
     assert {content["runs-on"] for content in jobs(name).values()} == {"ubuntu-24.04"}
 
 
@@ -118,7 +118,7 @@ def test_no_workflow_has_a_trigger_that_runs_untrusted_code_with_permissions(nam
 
 
 @all_workflows
-def test_no_expression_is_pasted_into_a_script(name: str) -> None:
+def test_no_script_contains_an_expression(name: str) -> None:
     assert "${{" not in commands(name)
 
 
@@ -181,7 +181,7 @@ def test_the_called_sessions_and_make_goals_exist(name: str) -> None:
 
 
 @all_workflows
-def test_the_files_that_are_named_exist(name: str) -> None:
+def test_the_named_files_exist(name: str) -> None:
     named = re.findall(
         r"(?<![\w/$.])(?:tools|tests|charts|manifests|requirements|docs)/[\w./-]+\w", TEXTS[name]
     )

@@ -1,4 +1,4 @@
-"""No schema costs more than a fraction of a second and some megabytes, accepted or refused."""
+"""No schema costs more than a fraction of a second and some megabytes, accepted or rejected."""
 
 from __future__ import annotations
 

@@ -61,7 +61,9 @@ def test_the_number_and_length_of_errors_are_limited() -> None:
 
 @pytest.mark.parametrize("scheme", ["http", "https", "file", "ftp"])
 @pytest.mark.parametrize("keyword", ["$ref", "$dynamicRef"])
-async def test_no_reference_is_fetched(scheme: str, keyword: str) -> None:
+async def test_no_reference_is_fetched_from_the_network_or_a_file(
+    scheme: str, keyword: str
+) -> None:
     connections = 0
 
     def count(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""Which variables `spec.env` may set, by admission and for objects that admission has not seen."""
+"""The variables that `spec.env` can set, with admission and for objects that bypassed it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Structural schemas of pydantic models, and what has none."""
+"""Structural schemas of pydantic models, and types that have none."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_description_is_one_line(properties: dict[str, Object]) -> None:
     assert properties["many"]["items"]["description"] == "An inner object, on two lines."
 
 
-def test_list_map_keys_stay_beside_the_list(properties: dict[str, Object]) -> None:
+def test_the_schema_of_a_map_list_has_its_list_map_keys(properties: dict[str, Object]) -> None:
     assert properties["many"]["x-kubernetes-list-map-keys"] == ["name"]
 
 

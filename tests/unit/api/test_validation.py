@@ -99,7 +99,7 @@ def test_a_null_is_accepted_only_for_a_field_with_a_default() -> None:
     assert sentences(server(image=None)) == ['spec.image: must be of type string: "null"']
 
 
-def test_rules_see_the_defaults() -> None:
+def test_rules_are_evaluated_with_the_defaults() -> None:
     """`mode` is omitted, and the rule that reads it is satisfied."""
     assert sentences(server(image="mine", command=["run"])) == []
 

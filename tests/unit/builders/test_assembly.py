@@ -88,7 +88,7 @@ def test_with_reject_all_no_object_gets_a_contested_name() -> None:
     assert "RejectAll" in result.rejected[0].message
 
 
-def test_an_object_with_a_finding_is_rejected_while_its_good_entries_are_served() -> None:
+def test_an_object_with_a_finding_is_rejected_and_its_valid_entries_are_served() -> None:
     finding = Finding(ConditionType.RESOLVED_REFS, Reason.SERVICE_NOT_FOUND, "no such Service")
     result = assembled(obj("half", tool("good"), findings=(finding,)))
     assert names(result) == ["good"]
@@ -201,7 +201,7 @@ def test_every_object_is_fully_served_or_rejected_for_a_lost_name_or_a_finding(
                 assert (entry.source, entry.name) in served
 
 
-def test_a_message_about_many_rivals_names_a_few_of_them() -> None:
+def test_a_message_about_many_conflicting_objects_names_a_few_of_them() -> None:
     many = [obj(f"copy-{number}", tool("search")) for number in range(9)]
     message = assembled(*many, on_conflict="RejectAll").rejected[0].message
     assert "shop/copy-1, MCPTool shop/copy-2, MCPTool shop/copy-3 and 5 more, and the" in message

@@ -36,7 +36,7 @@ def test_the_settings_of_a_server_have_all_defaults() -> None:
     )
 
 
-def test_the_settings_of_a_server_follow_its_config() -> None:
+def test_the_settings_of_a_server_have_the_values_of_its_config() -> None:
     config = {
         "requestTimeout": "1m30s",
         "drainTimeout": "250ms",

@@ -197,7 +197,9 @@ def test_a_path_placeholder_with_a_plus_takes_the_argument_of_that_name() -> Non
         ("body", "q", "q"),
     ],
 )
-def test_two_arguments_in_one_place_are_invalid(location: str, first: str, second: str) -> None:
+def test_two_arguments_with_the_same_target_are_invalid(
+    location: str, first: str, second: str
+) -> None:
     both = [("id", first), ("limit", second)]
     mappings = [{"name": name, "in": location, "as": target} for name, target in both]
     found = finding(inputSchema=INPUT, request={"arguments": mappings})

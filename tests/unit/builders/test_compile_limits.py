@@ -53,7 +53,7 @@ def test_the_concurrency_limit_for_one_client_reaches_the_settings() -> None:
     assert settings.max_concurrent_requests_per_client == 3
 
 
-def test_a_tool_has_limits_of_its_own() -> None:
+def test_a_tool_can_have_its_own_limits() -> None:
     entry = compiled(tool(rateLimit={"requests": 2}, maxConcurrentRequests=3))["search"]
     assert entry.rate_limit == RateLimit(requests=2, seconds=60, burst=2)
     assert entry.max_concurrent_requests == 3

@@ -86,7 +86,7 @@ def test_all_response_fields_of_an_operation_reach_the_gateway() -> None:
         stream_max_events=2,
         stream_max_seconds=3,
     )
-    assert only.mime_type == "text/csv"  # it is listed, and used for the answer
+    assert only.mime_type == "text/csv"  # it is listed, and answers are read with it
 
 
 def test_an_operation_without_response_fields_has_no_response_in_the_catalog() -> None:

@@ -101,7 +101,7 @@ def test_management_is_open_to_all_when_the_operator_runs_outside_of_the_cluster
     assert rules[1] == {"ports": [{"port": 8081, "protocol": "TCP"}]}
 
 
-def test_a_direct_server_has_no_management_port() -> None:
+def test_the_policy_of_a_direct_server_does_not_open_a_management_port() -> None:
     assert len(policy("Ingress", spec={"image": "own/server:1"})["ingress"]) == 1
 
 

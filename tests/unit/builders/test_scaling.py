@@ -30,7 +30,7 @@ def test_no_autoscaler_is_built_by_default() -> None:
     assert build_autoscaler(server()) is None
 
 
-def test_an_autoscaler_keeps_the_deployment_between_its_bounds_by_cpu() -> None:
+def test_an_autoscaler_has_the_bounds_and_the_cpu_target_of_the_spec() -> None:
     assert autoscaler() == {
         "scaleTargetRef": {
             "apiVersion": "apps/v1",
@@ -88,7 +88,7 @@ def test_with_two_or_more_pods_at_most_one_is_unavailable(spec: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("spec", [{}, {"replicas": 0}, {"autoscaling": {"maxReplicas": 1}}])
-def test_a_single_pod_can_always_be_evicted(spec: dict[str, Any]) -> None:
+def test_a_server_with_a_single_pod_has_no_disruption_budget(spec: dict[str, Any]) -> None:
     assert budget(podDisruptionBudget={"minAvailable": 1}, **spec) is None
 
 

@@ -1,4 +1,4 @@
-"""When the status of a server says that its children cannot be written, and with which message."""
+"""The status of a server reports children that cannot be written."""
 
 from __future__ import annotations
 

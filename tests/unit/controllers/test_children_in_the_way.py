@@ -1,4 +1,4 @@
-"""Children of a server are applied when one of them is not controlled by it, or is rejected."""
+"""Applying the children of a server when one of them has another owner, or is rejected."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ async def test_an_event_names_the_object_and_the_reason(
 
 
 @pytest.mark.looptime
-async def test_the_same_event_again_raises_the_count_of_the_first(
+async def test_a_repeated_event_increases_the_count_of_the_first(
     client: FakeClient, recorder: EventRecorder
 ) -> None:
     async with running(recorder):

@@ -1,4 +1,4 @@
-"""Which change enqueues which objects."""
+"""Changes enqueue the objects that they affect."""
 
 from __future__ import annotations
 

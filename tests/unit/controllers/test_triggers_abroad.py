@@ -1,4 +1,4 @@
-"""Which change enqueues which objects of other namespaces."""
+"""Changes enqueue the affected objects of other namespaces."""
 
 from __future__ import annotations
 

@@ -139,7 +139,9 @@ def test_a_traceback_in_json_is_a_field(capsys: pytest.CaptureFixture[str]) -> N
     assert "ValueError: first\nsecond" in line["exc_info"]
 
 
-def test_the_level_filters_and_warnings_are_logged(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_below_the_level_are_dropped_and_python_warnings_are_logged(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     logs.configure("warning", "json")
 
     logger.info("Unheard")

@@ -100,7 +100,7 @@ def test_the_output_shows_the_command_that_creates_the_secret(
     assert f"#   kubectl create secret {command}\n" in text
 
 
-def test_a_client_certificate_belongs_to_the_service() -> None:
+def test_a_client_certificate_is_set_on_the_service() -> None:
     (obj,) = imported(secured({"type": "mutualTLS"})).objects
 
     assert obj["spec"]["service"]["tls"] == {"clientCertificateSecretRef": {"name": "shop-my-key"}}

@@ -52,7 +52,7 @@ def read(tmp_path: Path, *documents: str) -> Manifests:
     return found
 
 
-def test_the_only_server_needs_no_name(tmp_path: Path) -> None:
+def test_the_only_server_is_chosen_without_a_name(tmp_path: Path) -> None:
     assert read(tmp_path, SERVER % ("shop", "demo")).choose().name == "shop"
 
 

@@ -104,6 +104,8 @@ def test_an_object_with_its_spec_first_is_cut_where_it_is_too_deep() -> None:
         ([[]] * MAX_VALUES, False),
     ],
 )
-def test_every_member_of_a_list_or_object_is_a_value(value: Any, *, crowded: bool) -> None:
+def test_every_member_of_a_list_or_object_is_counted_as_a_value(
+    value: Any, *, crowded: bool
+) -> None:
     assert bool(oversized.why_unreadable(value)) == crowded
     assert oversized.count(text(value)) > MAX_VALUES or not crowded

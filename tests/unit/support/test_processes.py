@@ -25,7 +25,7 @@ time.sleep(60)
 
 
 def runs(pid: int) -> bool:
-    """Whether a process that is not our child runs; where init does not reap, it is a zombie."""
+    """Return whether a process that is not a child runs; an unreaped zombie does not."""
     state = subprocess.run(  # noqa: S603 - a number
         ["ps", "-o", "stat=", "-p", str(pid)],  # noqa: S607 - POSIX
         capture_output=True,

@@ -58,7 +58,7 @@ def test_several_contents_are_separated_by_their_uris() -> None:
     assert list(contents({"contents": parts})) == ["--- shop://a", "A", "--- shop://b", "B"]
 
 
-def test_json_keeps_every_value_and_no_control_character() -> None:
+def test_json_output_keeps_every_value_and_escapes_control_characters() -> None:
     value = {"text": "Zürich\x1b[2J\u202e\x9b\U000e0041", "lines": ["a\nb"]}
     shown = as_json(value)
 

@@ -128,7 +128,7 @@ def test_an_entry_is_found_by_name_and_by_uri() -> None:
     assert [kind for kind, _ in found(offer, "x://a")] == ["resources"]
 
 
-def test_no_text_of_a_server_controls_the_terminal() -> None:
+def test_no_text_of_a_server_can_control_the_terminal() -> None:
     evil = {"name": "a\x1b[2J", "description": "b\x1b]0;c\x07\nd", "inputSchema": {}}
     offer = Offer({**SERVER, "instructions": "\x1b[1mlisten"}, {"tools": [evil]})
     assert not any("\x1b" in line for line in (*listed(offer), *described("tools", evil)))

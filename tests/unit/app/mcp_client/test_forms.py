@@ -78,6 +78,6 @@ def test_questions_have_the_order_of_the_form() -> None:
     assert [(one.name, one.required) for one in questions(schema)] == [("b", False), ("a", True)]
 
 
-def test_no_question_controls_the_terminal() -> None:
+def test_no_question_can_control_the_terminal() -> None:
     evil = question({"type": "string", "title": "a\x1b[2J", "description": "b\nc\x07"})
     assert all(line.isprintable() for line in evil.lines())

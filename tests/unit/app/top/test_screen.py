@@ -69,7 +69,7 @@ def test_the_view_of_all_namespaces_shows_the_namespace_of_each_server() -> None
         ("tools", ["idle", "busy", "slow"]),
     ],
 )
-def test_rows_are_sorted(order: Order, names: list[str]) -> None:
+def test_rows_are_sorted_in_the_given_order(order: Order, names: list[str]) -> None:
     servers, _ = rows(BEFORE, AFTER)
     assert [row.name for row in ordered(servers, order)] == names
 

@@ -98,7 +98,7 @@ def test_counts_are_kept_when_a_worker_restarts() -> None:
     shown = series(totals)
     assert shown["calls_total", "a"] == 8
     assert shown["took_seconds_count",] == 1
-    assert ("mcp_open_streams",) not in shown, "they ended with the worker"
+    assert ("mcp_open_streams",) not in shown, "the streams ended with the worker"
 
 
 def test_the_totals_have_the_text_format_of_prometheus() -> None:
