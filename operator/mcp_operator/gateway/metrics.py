@@ -115,6 +115,7 @@ class GatewayMetrics:
         self._registry = registry
         self._children: dict[tuple[str, Era, Outcome], tuple[Counter, Histogram]] = {}
         self._tools: dict[tuple[str, ToolOutcome], tuple[Counter, Histogram]] = {}
+        self._loaded(Changes())  # `serve` reads its files before it sets up a gateway
         current.subscribe(self._loaded)
 
     def watch(

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from mcp_operator.api.limits import RateLimit, RateLimits
 from mcp_operator.gateway.front import management
+from mcp_operator.gateway.metrics import GatewayMetrics
+from mcp_operator.gateway.table import Current
 from support.entries import tool
 from support.mcp_http import modern, table
 from support.running_gateway import read, running
@@ -169,3 +172,18 @@ async def test_metrics_report_the_digest_and_load_time_of_the_served_catalog() -
         assert await gateway.metric("mcp_catalog_info", digest=old.digest) is None
         loaded = gateway.current.loaded_at.timestamp()
         assert await gateway.metric("mcp_catalog_loaded_timestamp_seconds") == pytest.approx(loaded)
+
+
+def test_a_catalog_that_was_loaded_before_the_metrics_exist_is_in_them() -> None:
+    current, registry = Current(), CollectorRegistry()
+    current.swap(table(tool("a"), tool("b")))
+    assert current.table is not None
+    assert current.loaded_at is not None
+
+    GatewayMetrics(registry, current)
+
+    digest = {"digest": current.table.digest}
+    assert registry.get_sample_value("mcp_catalog_info", digest) == 1
+    assert registry.get_sample_value("mcp_catalog_entries", {"kind": "tool"}) == 2
+    loaded = registry.get_sample_value("mcp_catalog_loaded_timestamp_seconds")
+    assert loaded == pytest.approx(current.loaded_at.timestamp())
