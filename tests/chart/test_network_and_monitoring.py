@@ -272,6 +272,19 @@ def test_row_35_the_dashboard_of_a_server_shows_nothing_of_another(helm4: Librar
             assert all('namespace="$namespace"' in each for each in asked_of), target["expr"]
 
 
+def test_row_35_the_dashboards_follow_the_job_that_the_monitors_name(helm4: Library) -> None:
+    rendered = helm4.render({"monitoring": ALL_MONITORS, "nameOverride": "own"})
+    queries = [
+        target["expr"]
+        for board in dashboards(rendered).values()
+        for panel in board["panels"]
+        for target in panel.get("targets", ())
+    ]
+    asked = {job for query in queries for job in re.findall(r'job="([^"]*)"', query)}
+    monitor = rendered.one("ServiceMonitor")["spec"]
+    assert asked == {rendered.one("Service")["metadata"]["labels"][monitor["jobLabel"]]}
+
+
 def test_row_35_grafana_finds_the_dashboard_and_puts_it_into_a_folder(helm4: Library) -> None:
     rendered = helm4.render({"monitoring": ALL_MONITORS})
     metadata = rendered.one("ConfigMap", "mcp-operator-dashboard")["metadata"]
@@ -280,8 +293,12 @@ def test_row_35_grafana_finds_the_dashboard_and_puts_it_into_a_folder(helm4: Lib
 
 
 def dashboards(rendered: Rendered) -> dict[str, dict[str, Any]]:
-    data = rendered.one("ConfigMap", "mcp-operator-dashboard")["data"]
-    return {name: json.loads(text) for name, text in data.items()}
+    return {
+        name: json.loads(text)
+        for found in rendered.of("ConfigMap")
+        if found["metadata"]["name"].endswith("-dashboard")
+        for name, text in found["data"].items()
+    }
 
 
 def assert_answerable(query: str) -> None:
