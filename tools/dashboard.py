@@ -255,7 +255,9 @@ ONE: Final[Rows] = {
     "Catalog and conditions": (
         Panel(
             "Conditions: 1 where the status is True",
-            f'max by (type) (mcp_operator_resource_condition{{{OBJECT},status="True"}})',
+            f'max by (type) (mcp_operator_resource_condition{{{OBJECT},status="True"}})'
+            # A status that an object no longer has is not a series.
+            f" or 0 * max by (type) (mcp_operator_resource_condition{{{OBJECT}}})",
             "{{type}}",
         ),
         Panel(
@@ -281,7 +283,8 @@ ONE: Final[Rows] = {
         ),
         Panel(
             "Age of the catalog",
-            f"time() - max by (pod) (mcp_catalog_loaded_timestamp_seconds{{{SERVER}}})",
+            # It is 0 until a pod has loaded a catalog.
+            f"time() - max by (pod) (mcp_catalog_loaded_timestamp_seconds{{{SERVER}}} > 0)",
             "{{pod}}",
             "s",
         ),
