@@ -12,7 +12,7 @@ import json
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,8 @@ from typing import Any
 
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
+
+from support.promql import names
 
 RULES_FILE = Path(__file__).parents[2] / "manifests" / "components" / "prometheus" / "rules.yaml"
 
@@ -60,18 +62,28 @@ def rules() -> list[dict[str, Any]]:
 @cache
 def asked_metrics() -> frozenset[str]:
     """Return every name in the rules that could be a metric's."""
-    return frozenset(name for rule in rules() for name in re.findall(r"[a-z_]+", rule["expr"]))
+    return names(rule["expr"] for rule in rules())
 
 
-def scraped(text: str | None, now: float, **target: str) -> dict[str, Point]:
-    """Read a page of `/metrics` as Prometheus does, but only what some alert asks for.
+def scraped(
+    text: str | None,
+    now: float,
+    *,
+    wanted: Container[str] | None = None,
+    honor_labels: bool = False,
+    **target: str,
+) -> dict[str, Point]:
+    """Read a page of `/metrics` as Prometheus does, but only some metrics.
 
     Args:
         text: The page; None where nobody answered.
         now: When, in Unix seconds. promtool's time begins at 0, so times are moved by this.
+        wanted: The names of the metrics; those that some alert asks for when left out.
+        honor_labels: Whether a label of a sample replaces that of the target. Otherwise, the
+            prefix `exported_` is added to the label of the sample.
         target: The labels that Prometheus adds for the target.
     """
-    wanted = asked_metrics()
+    wanted = asked_metrics() if wanted is None else wanted
     points = {_series("up", target): Point(float(text is not None), grows=False)}
     for family in text_string_to_metric_families(text or ""):
         for sample in family.samples:
@@ -80,7 +92,10 @@ def scraped(text: str | None, now: float, **target: str) -> dict[str, Point]:
                 if sample.name.endswith("_timestamp_seconds"):
                     value += 60 * BEGIN - now
                 grows = family.type in {"counter", "histogram"}
-                points[_series(sample.name, {**sample.labels, **target})] = Point(value, grows)
+                own = sample.labels
+                if not honor_labels:
+                    own = {f"exported_{key}" if key in target else key: own[key] for key in own}
+                points[_series(sample.name, {**target, **own})] = Point(value, grows)
     return points
 
 

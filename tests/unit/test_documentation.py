@@ -14,6 +14,7 @@ import yaml
 
 from mcp_operator.api.crd import crds
 from mcp_operator.cli import build_parser
+from support.promql import documented
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,11 +31,6 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 def text_of(path: Path) -> str:
     return path.read_text(encoding="utf-8")
-
-
-def queries() -> list[str]:
-    blocks = re.compile(r"^```promql\n(.*?)^```", re.MULTILINE | re.DOTALL)
-    return [query for page in PAGES for query in blocks.findall(text_of(page))]
 
 
 def commands(page: Path) -> list[list[str]]:
@@ -104,7 +100,7 @@ def metric(name: str) -> str:
     return re.sub(r"_(bucket|count|sum)$", "", name)
 
 
-@pytest.mark.parametrize("query", queries())
+@pytest.mark.parametrize("query", documented().values(), ids=documented())
 def test_the_metrics_and_labels_in_queries_exist(query: str) -> None:
     rows = re.findall(r"^\| `(\w+)` \| \w+ \| ([^|]*) \|", METRICS, re.MULTILINE)
     labels = {name: set(re.findall(r"`(\w+)`", listed)) for name, listed in rows}

@@ -31,6 +31,22 @@ def test_a_target_that_does_not_answer_is_down() -> None:
     assert scraped(None, 0.0, pod="a") == {'up{pod="a"}': Point(0, grows=False)}
 
 
+CONDITION = """\
+# TYPE condition gauge
+condition{namespace="shop"} 1.0
+"""
+
+
+def test_a_label_that_the_target_also_has_is_kept_only_if_labels_are_honored() -> None:
+    found = {
+        honored: scraped(CONDITION, 0.0, wanted={"condition"}, honor_labels=honored, namespace="a")
+        for honored in (True, False)
+    }
+    assert set(found[True]) == {'up{namespace="a"}', 'condition{namespace="shop"}'}
+    exported = 'condition{exported_namespace="shop", namespace="a"}'
+    assert set(found[False]) == {'up{namespace="a"}', exported}
+
+
 def test_extended_gauges_keep_their_value_counters_grow_and_missing_series_are_stale() -> None:
     before = {REDIS: Point(1, grows=False), CALLS: Point(5, grows=True)}
     during = {REDIS: Point(0, grows=False), CALLS: Point(8, grows=True)}
