@@ -144,10 +144,13 @@ class DrillEnvironment(ClusterEnvironment):
             raise ProcessError(f"{resource.kind} {name} never said {type_}={status}, but {found}")
         return found
 
+    async def pages(self) -> tuple[str | None, str | None]:
+        """Return the metrics of the operator and of the gateway; None for who does not answer."""
+        return await page(f"{self.metrics}/metrics"), await page(f"{self._management}/metrics")
+
     async def scrape(self) -> dict[str, Point]:
         """Scrape the operator and the gateway, as Prometheus does."""
-        operator = await page(f"{self.metrics}/metrics")
-        gateway = await page(f"{self._management}/metrics")
+        operator, gateway = await self.pages()
         now = time.time()
         return scraped(operator, now, job="mcp-operator", pod="mcp-operator-0") | scraped(
             gateway, now, job="mcp-servers", namespace=self.namespace, pod="mcp-server-shop-0"

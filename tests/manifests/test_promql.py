@@ -1,4 +1,4 @@
-"""What Prometheus answers to a query is read from what promtool says."""
+"""The results of queries are read from the output of promtool."""
 
 from __future__ import annotations
 

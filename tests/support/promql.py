@@ -1,4 +1,4 @@
-"""Queries of the documentation, and what Prometheus answers to a query."""
+"""The queries of the documentation, and the results of queries."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FOUND = re.compile(
 
 @dataclass(frozen=True)
 class Sample:
-    """A series of an answer, without its other points.
+    """One series in the result of a query.
 
     Attributes:
         labels: Its labels; a scalar has none.
@@ -52,7 +52,7 @@ def names(queries: Iterable[str]) -> frozenset[str]:
 def evaluated(
     promtool: Path, series: Mapping[str, str], queries: Iterable[str], minute: int
 ) -> dict[str, list[Sample]]:
-    """Return what queries find in series, as promtool says.
+    """Return the samples of each query, as promtool evaluates it.
 
     Args:
         promtool: The command.
@@ -81,7 +81,7 @@ def evaluated(
             check=False,
         )
     said = done.stdout + done.stderr
-    # No samples are expected, so promtool complains of those that a query finds.
+    # The test expects no samples, so promtool reports the samples of each query as a failure.
     found = {json.loads(query): _samples(text) for query, text in _FOUND.findall(said)}
     if bool(found) != bool(done.returncode) or said.count("expr: ") != len(found):
         raise RuntimeError(f"promtool test rules: {said}")
