@@ -87,7 +87,7 @@ def build(
         target: The file.
         report: Takes lines of progress.
         quick: Whether a third less work for the compiler matters more than a binary that does its
-            own work fast. What it compiles is of no use to an ordinary build.
+            own work fast. An ordinary build cannot reuse what it compiles.
 
     Raises:
         BuildError: with the reason.

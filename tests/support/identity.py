@@ -1,4 +1,4 @@
-"""An identity provider for tests: keys, tokens, and what servers are told of it."""
+"""An identity provider for tests: keys, tokens, and the settings of servers that use it."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class Peer:
         connection.shutdown(socket.SHUT_RDWR)
 
     def reset(self) -> None:
-        """Close so that the client is told of an error."""
+        """Close the connection with a reset, so that the client gets an error."""
         connection: socket.socket = self._writer.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()

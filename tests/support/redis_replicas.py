@@ -135,7 +135,7 @@ class Replica(Running):
         assert (status, answer.get("result")) == (200, {})
 
     async def tells(self, session: str) -> bool:
-        """Tell whether a stream that a session opens here is told of a change of the resource."""
+        """Return whether a stream that a session opens here sends a change of the resource."""
         number = next(_NUMBERS)
         async with self.send(of_session("GET", session)) as stream:
             self.current.swap(served(self.settings, f"Text {number}."))

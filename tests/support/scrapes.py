@@ -2,7 +2,7 @@
 
 A fault is staged for seconds, and alerts wait for minutes. So what was scraped before the fault and
 during it is extended in time: gauges keep the value that they have during the fault, counters grow
-by the same amount each minute, and series that are gone stay away. promtool evaluates the rules of
+by the same amount each minute, and deleted series stay absent. promtool evaluates the rules of
 `manifests/components/prometheus` on that.
 """
 
