@@ -134,7 +134,7 @@ class ClusterEnvironment:
             await self._start_gateway_process()
             return (
                 "It runs beside the operator: this cluster's nodes cannot pull your checkout as\n"
-                "an image, so the Pods of the Deployment stay away, and Ready stays False."
+                "an image, so the Pods of the Deployment do not start, and Ready stays False."
             )
         self.kubelet = await self._exit.enter_async_context(
             Kubelet(self.client, self._cluster.kubeconfig, self.namespace, self._services)
