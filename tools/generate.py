@@ -27,7 +27,7 @@ import metrics_reference
 import yaml
 
 from mcp_operator.api.base import GROUP, VALIDATIONS, VERSION, ApiModel
-from mcp_operator.api.conditions import REASONS, ConditionType
+from mcp_operator.api.conditions import REASONS, STATUS, ConditionType
 from mcp_operator.api.crd import DEFINITIONS, Definition, object_schema, render
 from mcp_operator.api.schema import structural_schema
 
@@ -166,17 +166,24 @@ def _condition(type_: ConditionType) -> Iterator[str]:
     yield "| Status | Reason | Meaning |"
     yield "|---|---|---|"
     for status, reasons in REASONS[type_].items():
-        yield from (f"| {status} | `{reason}` | {reason.explanation} |" for reason in reasons)
+        said = STATUS[status]
+        yield from (f"| {said} | `{reason}` | {reason.explanation} |" for reason in reasons)
 
 
 def _kind(definition: Definition, written: set[type[ApiModel]]) -> Iterator[str]:
     kind, schema = definition.resource.kind, object_schema(definition)
-    columns = ", ".join(name for name, *_ in definition.columns)
+    shown = {
+        wide: ", ".join(name for name, _, _, *rest in definition.columns if any(rest) is wide)
+        for wide in (False, True)
+    }
     yield f"## {kind}"
     yield ""
     yield schema["description"]
     yield ""
-    yield f"Short name `{definition.short_name}`, category `mcp`. `kubectl get` shows {columns}."
+    yield (
+        f"Short name `{definition.short_name}`, category `mcp`. `kubectl get` shows "
+        f"{shown[False]}; `-o wide` also {shown[True]}."
+    )
     yield from _rules(schema)
     spec = definition.model.model_fields["spec"].annotation
     for root in (*_models(spec), definition.status):

@@ -53,7 +53,6 @@ REASONS: Final[Mapping[ConditionType, Mapping[bool | None, tuple[Reason, ...]]]]
             Reason.DISABLED,
             Reason.INGRESS_PATH_IGNORED,
             Reason.HIDDEN_CHARACTERS,
-            Reason.REDIS_NOT_USED,
             Reason.EGRESS_INCOMPLETE,
         ),
         False: (

@@ -59,10 +59,6 @@ class Reason(StrEnum):
         "HiddenCharacters",
         "The object is accepted, but a text has characters that models read and people cannot see.",
     )
-    REDIS_NOT_USED = (
-        "RedisNotUsed",
-        "The object is accepted, but its redis settings have no effect: nothing uses Redis.",
-    )
     EGRESS_INCOMPLETE = (
         "EgressIncomplete",
         (
@@ -89,8 +85,8 @@ class Reason(StrEnum):
     REF_NOT_PERMITTED = (
         "RefNotPermitted",
         (
-            "Another namespace does not permit the reference, or its Secrets cannot be read "
-            "from there."
+            "Another namespace or the installation does not permit the reference, or a Secret "
+            "must not be read."
         ),
     )
     CONFIG_MAP_NOT_FOUND = (

@@ -145,7 +145,7 @@ def build_catalog(
         facts: The objects that the server itself refers to.
     """
     objects = tuple(joining(one, server.namespace) for one in compiled)
-    auth, redis = compile_auth(server, facts), compile_redis(server, objects, facts)
+    auth, redis = compile_auth(server, facts), compile_redis(server, facts)
     settings = server_settings(server, auth.auth if auth else None, redis.redis if redis else None)
     assembly = assemble(settings, objects, server.spec.naming.on_conflict)
     return replace(

@@ -5,16 +5,15 @@ If a reference cannot be resolved, the gateways cannot use the Redis, and a find
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mcp_operator.api.catalog import Redis, SecretKey, ToolEntry
+from mcp_operator.api.catalog import Redis, SecretKey
 from mcp_operator.api.hosts import SERVICE_HOST
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.api.v1alpha1 import redis as specs
 from mcp_operator.api.v1alpha1.common import SecretKeyRef
 from mcp_operator.builders.compile_endpoint import Referrer, service_host
-from mcp_operator.builders.compiled import Compiled, Finding, UnresolvedError
+from mcp_operator.builders.compiled import Finding, UnresolvedError
 from mcp_operator.builders.references import Facts, References, service_port
 from mcp_operator.core.meta import Key
 
@@ -55,20 +54,15 @@ def redis_references(server: MCPServer) -> References:
     )
 
 
-def compile_redis(
-    server: MCPServer, compiled: Iterable[Compiled], facts: Facts
-) -> CompiledRedis | None:
-    """Resolve `spec.redis`; None if there is none, or if there is nothing to count in it.
+def compile_redis(server: MCPServer, facts: Facts) -> CompiledRedis | None:
+    """Resolve `spec.redis`; None if there is none, or if your own server uses it (mode Direct).
 
     Args:
         server: The server.
-        compiled: The objects that it selects, compiled.
         facts: The objects that the server itself refers to.
     """
     spec = server.spec.redis
     if spec is None or server.spec.effective_mode == "Direct":
-        return None
-    if server.spec.rate_limits is None and not any(_limits(obj) for obj in compiled):
         return None
     referrer = Referrer("MCPServer", server.namespace, facts)
     service = redis_service(server)
@@ -98,10 +92,6 @@ def compile_redis(
     except UnresolvedError as error:
         return CompiledRedis(redis, error.finding)  # the gateway tries again on its own
     return CompiledRedis(redis)
-
-
-def _limits(obj: Compiled) -> bool:
-    return any(isinstance(entry, ToolEntry) and entry.rate_limit for entry in obj.entries)
 
 
 def redis_secrets(redis: Redis | None) -> set[str]:

@@ -175,13 +175,6 @@ def _yes(type_: ConditionType, reason: Reason, message: str = "") -> Condition:
 def _accepted(observed: ObservedServer) -> Condition:
     if observed.problem is not None and observed.problem.type is ConditionType.ACCEPTED:
         return observed.problem
-    if _leaves_redis_alone(observed):
-        return _yes(
-            ConditionType.ACCEPTED,
-            Reason.REDIS_NOT_USED,
-            "spec.redis has no effect: neither the server nor its tools have anything to keep "
-            "in Redis",
-        )
     if blocked := _blocked(observed):
         return _yes(
             ConditionType.ACCEPTED,
@@ -190,12 +183,6 @@ def _accepted(observed: ObservedServer) -> Condition:
             "add their addresses to spec.networkPolicy.extraEgress",
         )
     return _yes(ConditionType.ACCEPTED, Reason.ACCEPTED, observed.unseen)
-
-
-def _leaves_redis_alone(observed: ObservedServer) -> bool:
-    """Return whether a gateway has a Redis that it does not use."""
-    spec, used = observed.server.spec, observed.assembly.catalog.server.redis is not None
-    return spec.redis is not None and spec.effective_mode == "Gateway" and not used
 
 
 def _blocked(observed: ObservedServer) -> str:
@@ -250,8 +237,8 @@ def _resolved(observed: ObservedServer) -> Condition:
 
 
 _WITHOUT_REDIS: Final[Mapping[str, str]] = {
-    "Open": "pods cannot count calls in Redis, so each pod counts its own",
-    "Closed": "pods cannot count calls in Redis, so they reject calls that have a limit",
+    "Open": "pods cannot use Redis, so each pod counts its own calls, and they share nothing",
+    "Closed": "pods cannot use Redis, so they reject calls that have a limit, and share nothing",
 }
 
 

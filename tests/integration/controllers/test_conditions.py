@@ -120,9 +120,10 @@ async def test_an_ingress_path_is_reported_as_ignored(red: Shop) -> None:
     assert await red.served("red") == {"good": "first"}
 
 
-async def test_redis_in_gateway_mode_is_reported_as_not_used(red: Shop) -> None:
+async def test_a_redis_that_does_not_exist_is_reported_without_any_limit(red: Shop) -> None:
     await red.patch("MCPServer", "red", spec={"redis": {"serviceName": "redis"}})
-    await red.told("MCPServer", "red", "Accepted", Reason.REDIS_NOT_USED)
+    message = await red.told("MCPServer", "red", "ResolvedRefs", Reason.SERVICE_NOT_FOUND)
+    assert message.startswith("pods cannot use Redis")
 
 
 async def test_a_server_scaled_to_zero_reports_it(red: Shop) -> None:

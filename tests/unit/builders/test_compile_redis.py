@@ -1,4 +1,4 @@
-"""`spec.redis` becomes a part of the catalog if the server uses Redis."""
+"""`spec.redis` becomes a part of the catalog of a gateway."""
 
 from __future__ import annotations
 
@@ -8,19 +8,16 @@ import pytest
 
 from mcp_operator.api.catalog import Redis, SecretKey
 from mcp_operator.api.reasons import Reason
-from mcp_operator.api.v1alpha1 import MCPServer, MCPTool
+from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.assembly import Assembly
 from mcp_operator.builders.catalog import build_catalog
 from mcp_operator.builders.children import build_children
 from mcp_operator.builders.cluster_facts import called_by, gather_cluster_facts
-from mcp_operator.builders.compile_tool import compile_tool
-from mcp_operator.builders.compiled import Compiled
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.references import Facts
 from mcp_operator.builders.server_catalog import build_server_catalog
 from mcp_operator.builders.server_references import server_references
 from mcp_operator.core.meta import Key, Object
-from support.manifests import tool
 from support.servers import server
 
 REDIS, SECRET = Key("demo", "redis"), Key("demo", "login")
@@ -31,7 +28,6 @@ SERVICE: Object = {
 THERE = Facts(
     services={REDIS: SERVICE}, secrets={SECRET: frozenset({"user", "word", "ca.crt", "other"})}
 )
-LIMITS = {"rateLimits": {"shared": {"requests": 1}}}
 FULL: dict[str, Any] = {
     "serviceName": "redis",
     "db": 3,
@@ -48,15 +44,15 @@ FULL: dict[str, Any] = {
 
 
 def owner(redis: dict[str, Any] | None = None, **spec: Any) -> MCPServer:
-    return server(redis=redis or {"serviceName": "redis"}, **(LIMITS | spec))
+    return server(redis=redis or {"serviceName": "redis"}, **spec)
 
 
-def assembled(of: MCPServer, *objects: Compiled, facts: Facts = THERE) -> Assembly:
-    return build_catalog(of, objects, facts)
+def assembled(of: MCPServer, facts: Facts = THERE) -> Assembly:
+    return build_catalog(of, (), facts)
 
 
-def redis_of(of: MCPServer, *objects: Compiled, facts: Facts = THERE) -> Redis | None:
-    return assembled(of, *objects, facts=facts).catalog.server.redis
+def redis_of(of: MCPServer) -> Redis | None:
+    return assembled(of).catalog.server.redis
 
 
 def key(name: str) -> SecretKey:
@@ -94,19 +90,16 @@ def test_a_redis_at_an_external_address_needs_no_service(host: str) -> None:
     assert found.catalog.server.redis == Redis(host=host, port=6380, keys="{mcp:demo/shop}:")
 
 
-def limited(**spec: Any) -> Compiled:
-    return compile_tool(MCPTool.model_validate(tool(**spec)), Facts(check_services=False))
-
-
-def test_gateways_get_no_redis_if_nothing_is_counted() -> None:
-    alone = server(redis={"serviceName": "redis"})
-    assert redis_of(alone, limited()) is None
-    assert redis_of(alone, limited(rateLimit={"requests": 1})) is not None
+@pytest.mark.parametrize("spec", [{}, {"cache": {"storage": "Redis"}}, {"replicas": 3}])
+def test_gateways_connect_without_a_limit_to_share_sessions_tasks_and_answers(
+    spec: dict[str, Any],
+) -> None:
+    assert redis_of(owner(**spec)) is not None
 
 
 def test_in_mode_direct_the_catalog_has_no_redis() -> None:
     direct = server(image="example/mcp:1", redis={"serviceName": "redis"})
-    assert redis_of(direct, limited(rateLimit={"requests": 1})) is None
+    assert redis_of(direct) is None
     assert server_references(direct).secrets == frozenset()
 
 

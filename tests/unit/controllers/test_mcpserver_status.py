@@ -193,17 +193,6 @@ def test_a_message_about_many_rejected_objects_names_a_few() -> None:
     assert message.endswith("MCPTool tool-4 (InvalidSchema) and 4 more")
 
 
-def test_a_redis_that_is_not_used_is_reported() -> None:
-    redis = {"redis": {"serviceName": "redis"}}
-    conditions = decided(view(spec=redis))
-    assert conditions[ACCEPTED].status
-    assert conditions[ACCEPTED].reason is Reason.REDIS_NOT_USED
-    conditions = decided(view(spec=redis | DIRECT, confirmed=None))
-    assert conditions[ACCEPTED].reason is Reason.ACCEPTED
-    conditions = decided(view(spec=redis, assembly=counting("redis.demo.svc")))
-    assert conditions[ACCEPTED].reason is Reason.ACCEPTED
-
-
 @pytest.mark.parametrize("mode", ["Open", "Closed"])
 def test_a_missing_redis_is_reported_with_its_effect_on_calls(
     mode: Literal["Open", "Closed"],

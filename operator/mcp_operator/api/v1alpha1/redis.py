@@ -25,7 +25,8 @@ class RedisTls(ApiModel):
     ca_secret_ref: SecretKeyRef | None = None
     """CA certificates in PEM; those of the system when left out."""
     server_name: DnsSubdomain | None = None
-    """Name that the certificate must carry; serviceName or address when left out."""
+    """Name that the certificate must carry. When left out: NAME.NAMESPACE.svc of the Service, or
+    address; with sentinel, the host that the Sentinels name."""
     insecure_skip_verify: bool = False
     """Accept any certificate. For tests only."""
 
@@ -47,9 +48,9 @@ class RedisSentinel(ApiModel):
 class Redis(ApiModel):
     """A Redis that the pods of a server share.
 
-    In mode Gateway, it counts what rateLimits limit, for all pods together, and tells them which
-    sessions were deleted and what they subscribed to. In mode Direct, your own server reads its
-    address from REDIS_HOST and REDIS_PORT.
+    In mode Gateway, it counts what rateLimits limit, for all pods together, and holds tasks, cached
+    answers with cache.storage, and which sessions were deleted and what they subscribed to. In mode
+    Direct, your own server reads its address from REDIS_HOST and REDIS_PORT.
     """
 
     model_config = validated(
