@@ -32,6 +32,7 @@ that is on by default, write `--no-` before its name, such as `--no-leader-elect
 | 1 | The command found or encountered a problem. The last lines on standard error name it. |
 | 2 | The command line or a setting is invalid. |
 | 3 | The tool that `inspect call` called reported an error. |
+| 14 | `operator` lost its Lease, and its work did not stop in time. |
 | 130 | Ctrl-C interrupted the command before it could stop by itself. |
 """
 

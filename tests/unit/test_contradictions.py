@@ -13,9 +13,12 @@ from typing import Any
 
 import chart_values
 import pytest
+from pydantic.alias_generators import to_camel
 
+from mcp_operator.api.base import ApiModel
 from mcp_operator.api.catalog import ToolEntry
 from mcp_operator.api.crd import schemas
+from mcp_operator.api.schema import structural_schema
 from mcp_operator.builders.compile_tool import compile_tool
 from support.compiled import facts, tool
 
@@ -157,6 +160,71 @@ def test_the_descriptions_of_chart_probes_have_one_meaning_each() -> None:
     )
     assert len(rows) >= 10
     assert [key for key, words in rows if words.count(". ") and "How many" in words] == []
+
+
+def below(model: type[ApiModel]) -> Iterator[type[ApiModel]]:
+    """Yield every model that is built on another one."""
+    for one in model.__subclasses__():
+        yield one
+        yield from below(one)
+
+
+MODELS = [one for one in below(ApiModel) if one.__module__.startswith("mcp_operator.api.v1alpha1")]
+
+DEFAULTS = [
+    (f"{model.__name__}.{name}", field.get_default(call_default_factory=True), described)
+    for model in MODELS
+    for texts in [structural_schema(model)["properties"]]
+    for name, field in model.model_fields.items()
+    for described in [texts[field.alias or name].get("description", "")]
+]
+"""Each field, what it has when left out, and its description."""
+
+LEFT_OUT = re.compile(r"(?:^|[;.,] |; if )([^\s;,]+) (?:when|if it is) left out\b")
+THE_DEFAULT = re.compile(r"(\w+), the default\b")
+
+
+def test_what_a_field_has_when_it_is_left_out_is_what_its_description_says() -> None:
+    checked = 0
+    for name, default, text in DEFAULTS:
+        said = [*LEFT_OUT.findall(text), *THE_DEFAULT.findall(text)]
+        if isinstance(default, str | bool | int) and said:
+            assert [each.lower() for each in said] == [str(default).lower()], name
+            checked += 1
+    assert checked >= 15
+
+
+@every_text
+def test_a_value_that_a_text_calls_the_default_is_that(text: Path) -> None:
+    said = text.read_text(encoding="utf-8")
+    named = re.findall(r"`(?:[\w.]+\.)?(\w+): (\w+)`, (?:which is )?the default", said)
+    named += re.findall(r"`(?:[\w.]+\.)?(\w+)` \((\d+\w*)\)", said)
+    for field, value in named:
+        known = [
+            (default, described)
+            for name, default, described in DEFAULTS
+            if to_camel(name.partition(".")[2]).lower() == field.lower()
+        ]
+        assert known, field
+        assert any(value == str(default) for default, _ in known) or any(
+            f"{value}, the default" in described for _, described in known
+        ), (field, value)
+
+
+def test_the_commands_that_the_gateway_sends_to_redis_are_those_that_its_user_needs() -> None:
+    source = "".join(
+        path.read_text(encoding="utf-8")
+        for path in (ROOT / "operator" / "mcp_operator" / "gateway").rglob("*.py")
+    )
+    sent = set(re.findall(r"redis\.call\('([A-Z]+)'", source))
+    sent |= set(re.findall(r"(?:link|session)\.call\(\"([A-Z]+)\"", source))
+    sent |= set(re.findall(r"_call\(link, \"([A-Z]+)\"", source))
+    guide = " ".join((ROOT / "docs" / "how-to" / "limit-clients.md").read_text("utf-8").split())
+    [said] = re.findall(r"the user needs the keys `~PREFIX\*` and the commands (.*?)\. ", guide)
+    listed = set(re.findall(r"`([a-z]+)`", said)) - {"db"}
+    assert len(sent) > 20
+    # SADD and SREM are arguments of a script, SELECT is sent by the library
+    assert listed == {each.lower() for each in sent} | {"sadd", "srem", "select"}
 
 
 @every_text

@@ -15,6 +15,7 @@ from events_reference import recorded
 
 from mcp_operator import cli
 from mcp_operator.api.conditions import ConditionType
+from mcp_operator.app.control_plane import EXIT_LEASE_LOST
 from mcp_operator.app.mcp_client.settings import TOKEN_VARIABLE
 from mcp_operator.cli import COMMANDS, build_parser
 from mcp_operator.controllers.event_reasons import EVENT_CONDITIONS, EventReason
@@ -80,7 +81,7 @@ def test_every_command_has_a_section() -> None:
 def test_every_exit_code_has_a_row() -> None:
     rows = re.findall(r"^\| (\d+) \|", page("cli.md"), re.MULTILINE)
     codes = [getattr(cli, name) for name in cli.__all__ if name.startswith("EXIT_")]
-    assert list(map(int, rows)) == sorted(codes)
+    assert list(map(int, rows)) == sorted([*codes, EXIT_LEASE_LOST])
 
 
 @pytest.mark.parametrize("command", parsers())
@@ -196,6 +197,20 @@ def test_every_line_in_the_guide_to_logs_is_logged() -> None:
     lines = {line for row in rows for line in re.findall(r"`([^`]+)`", row)}
     assert len(lines) > 15
     assert lines <= logged()
+
+
+NUMBERS = {"two": 2, "five": 5, "ten": 10}
+
+
+def test_an_alert_fires_after_the_time_that_its_section_names() -> None:
+    checked = 0
+    for rule in (rule for rule in rules() if "alert" in rule):
+        first = sections("alerts.md")[rule["alert"]].strip().partition("\n\n")[0]
+        if said := re.findall(r"\bfor (\w+) minutes\b", " ".join(first.split())):
+            minutes = NUMBERS.get(said[0]) or int(said[0])
+            assert rule["for"] == f"{minutes}m", rule["alert"]
+            checked += 1
+    assert checked >= 9
 
 
 def test_every_value_of_the_chart_has_a_row() -> None:

@@ -75,7 +75,8 @@ class ServiceTls(ApiModel):
     """PEM bundle of the authorities to trust instead of the system's, such as key ca.crt of a
     kubernetes.io/tls Secret."""
     server_name: DnsSubdomain | None = None
-    """Name expected in the certificate; the Service's DNS name when left out."""
+    """Name expected in the certificate. When left out: service.host, else the DNS name of the
+    Service, such as orders.shop.svc, or the host of the URL."""
     client_certificate_secret_ref: CertificateRef | None = None
     """Certificate and key that the gateway shows to the backend, of a kubernetes.io/tls Secret."""
     insecure_skip_verify: bool = False

@@ -242,7 +242,7 @@ class Condition(ApiModel):
     model_config = WHOLE
 
     type: Annotated[str, Field(max_length=316, pattern=LABEL_KEY)]
-    """Type of the condition: Accepted, ResolvedRefs, Programmed or Ready."""
+    """Type of the condition: Accepted, ResolvedRefs, Programmed, Ready, or Degraded of a server."""
     status: Literal["True", "False", "Unknown"]
     """Status of the condition."""
     observed_generation: Generation | None = None

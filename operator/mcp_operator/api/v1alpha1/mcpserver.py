@@ -212,13 +212,14 @@ class MCPServerSpec(ApiModel):
     """Environment of the container. It cannot change the settings, code, trust or connections of a
     gateway."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
-    """When the image is pulled; Kubernetes decides by its tag when left out."""
+    """When the image is pulled. When left out, the installation decides for a gateway, with
+    IfNotPresent by default, and Kubernetes decides by the tag for your own server."""
     port: PortNumber = 8080
     """Port that the container listens on."""
     redis: Redis | None = None
-    """Redis that the pods share: gateways count limited calls in it. In
-    mode Direct, your own server decides how to use it. Without a Redis, each pod counts its own
-    calls."""
+    """Redis that the pods share: gateways keep limits, tasks, sessions and, with cache.storage,
+    answers in it. In mode Direct, your own server decides how to use it. Without a Redis, each pod
+    has its own."""
     tls: TLS | None = None
     """HTTPS at the gateway, instead of HTTP; none when left out."""
     ingress: Ingress | None = None

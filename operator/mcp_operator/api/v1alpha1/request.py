@@ -188,7 +188,7 @@ class ToolRequest(RequestFields):
 
     Arguments without a mapping go where the path has {name}, else into the query of GET, HEAD,
     OPTIONS and DELETE and into the body of the other methods. What inputSchema does not name is not
-    sent, unless it has additionalProperties or patternProperties.
+    sent, unless it has additionalProperties, unevaluatedProperties or patternProperties.
     """
 
     model_config = validated(*FORWARD_RULES)

@@ -58,7 +58,7 @@ class MCPServerStatus(ApiModel):
     last_sync_time: Timestamp | None = None
     """When the catalog last changed."""
     url: str | None = None
-    """URL of the endpoint: through the Ingress where there is one, else inside the cluster."""
+    """URL of the endpoint: through the Ingress if that has a host, else inside the cluster."""
     internal_url: Annotated[str | None, Field(alias="internalURL")] = None
     """URL inside the cluster."""
     protocol_versions: tuple[str, ...] = Field(default_factory=tuple, max_length=16)
@@ -68,4 +68,4 @@ class MCPServerStatus(ApiModel):
     rejected_count: Count | None = None
     """Number of selected objects that are not served, or only in part."""
     conditions: Conditions = Field(default_factory=tuple)
-    """Accepted, ResolvedRefs, Programmed, and Ready as their summary."""
+    """Accepted, ResolvedRefs, Programmed, Ready as their summary, and Degraded."""
