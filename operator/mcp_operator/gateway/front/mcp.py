@@ -42,6 +42,12 @@ _REFUSED: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 PARTING_INTERVAL: Final = 0.05
 """Seconds between checks whether the last client has left."""
 
+_FOR_PEOPLE: Final = (
+    "This is the endpoint of an MCP server, which a browser cannot show. Add this URL to an MCP "
+    "client:\nhttps://github.com/mcp-operator/mcp-operator/blob/main/docs/how-to/"
+    "connect-a-client.md\n"
+)
+
 _NONE: Final[frozenset[str]] = frozenset()
 
 
@@ -127,6 +133,8 @@ class Front:
             if (metadata := self._endpoint.metadata(_head(request))) is not None:
                 return Answer(metadata)
             return web.Response(status=404, text=f"MCP is served at {', '.join(paths)}\n")
+        if _is_navigation(request):
+            return web.Response(status=406, text=_FOR_PEOPLE)
         return await self._serve(request)
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -209,6 +217,12 @@ class Front:
             raise
         self._bodies.give_back(client, len(body))
         return problem
+
+
+def _is_navigation(request: web.BaseRequest) -> bool:
+    """Tell whether a person opened the URL in a browser: MCP clients never accept HTML."""
+    accept = request.headers.get("accept", "")
+    return request.method in ("GET", "HEAD") and "text/html" in accept and "event" not in accept
 
 
 def _client(request: web.BaseRequest) -> str:

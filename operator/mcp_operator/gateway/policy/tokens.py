@@ -179,7 +179,9 @@ def _kept(claims: Mapping[str, Any], wanted: frozenset[str] | None) -> str:
 def _check_times(claims: Mapping[str, Any], now: float) -> float:
     """Check `exp`, `nbf` and `iat`; return when the token expires."""
     expires = _time(claims, "exp")
-    if expires is None or expires + LEEWAY_SECONDS <= now:
+    if expires is None:
+        raise TokenError("the token does not say when it expires (its exp)")
+    if expires + LEEWAY_SECONDS <= now:
         raise TokenError("the token has expired")
     for claim in ("nbf", "iat"):
         begins = _time(claims, claim)

@@ -76,7 +76,10 @@ def check_envelope(http: HttpRequest, request: Request) -> None:
     named_by = spec.NAMED_BY.get(request.method)
     name = request.params.get(named_by) if named_by is not None else None
     if isinstance(name, str) and decode_value(http.headers.get(spec.NAME_HEADER)) != name:
-        raise mismatch(f"The header {spec.NAME_HEADER} differs from `params.{named_by}`")
+        how = (
+            "differs from" if spec.NAME_HEADER in http.headers else "is missing; send the value of"
+        )
+        raise mismatch(f"The header {spec.NAME_HEADER} {how} `params.{named_by}`")
     check_version(version)
 
 
@@ -122,7 +125,8 @@ def _text(header: str) -> str:
 
 def _check_header(http: HttpRequest, name: str, expected: str) -> None:
     if http.headers.get(name) != expected:
-        raise mismatch(f"The header {name} is missing or differs from the body")
+        how = "differs from the body" if name in http.headers else "is missing"
+        raise mismatch(f"The header {name} {how}; send the value in the body, {expected!r:.100}")
 
 
 def mismatch(message: str) -> RpcError:

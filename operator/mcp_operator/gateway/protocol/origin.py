@@ -101,12 +101,18 @@ class OriginPolicy:
             return
         known_host = allowed.host(hostname_of(host))
         if not (known_host or allowed.any_host):
-            raise _refuse("The Host of the request is not a host of this server")
+            raise _refuse(
+                "The Host of the request is not a host of this server. Use another name, or add "
+                "this one to spec.protocol.allowedHosts of the MCPServer"
+            )
         if origin is None or self._allows(origin):
             return
         # The same origin proves nothing unless the host is known: a rebound name has it too.
         if not (known_host and origin.lower().partition("://")[2] == host.lower()):
-            raise _refuse("The Origin of the request is not allowed for this server")
+            raise _refuse(
+                "The Origin of the request is not allowed for this server. Add it to "
+                "spec.protocol.allowedOrigins of the MCPServer, or to --allow-origin of serve"
+            )
 
     def _allows(self, origin: str) -> bool:
         allowed = self._now().origins
