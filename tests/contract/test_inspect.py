@@ -285,7 +285,9 @@ async def test_the_token_and_headers_are_sent_and_never_shown(
     assert requests[0].headers["X-More"] == "m0re"
     assert requests[0].headers["Authorization"] == "Bearer 0ther"
     assert requests[-1].headers["Authorization"] == "Bearer s3cret"
-    assert "wants a token (HTTP 401); give it with --token-file" in str(refused.value)
+    assert "does not accept the token (HTTP 401); give another with --token-file" in str(
+        refused.value
+    )
     assert challenge in str(refused.value)
     shown = capsys.readouterr()
     told = f"{shown.out}{shown.err}{refused.value}"

@@ -45,6 +45,18 @@ MISTAKES = {
         "serve two.yaml",
         "choose one with --server; the files hold default/shop, default/store",
     ),
+    "no time between two figures": (
+        "top --interval=0",
+        "--interval: '0' is not a number of seconds, more than 0 and at most 3600",
+    ),
+    "the kind in the name of a server": (
+        "catalog mcps/shop",
+        "SERVER: 'mcps/shop' is not the name of an MCPServer, such as shop",
+    ),
+    "a URL without its scheme": (
+        "inspect list 127.0.0.1:8080/mcp",
+        "URL: '127.0.0.1:8080/mcp' is not a URL, such as http://127.0.0.1:8080/mcp",
+    ),
     "a server of another name": (
         "serve one.yaml --server=store",
         "no MCPServer store among the files; they hold default/shop",

@@ -96,7 +96,8 @@ async def load_kubeconfig(path: Path | None, context: str) -> Configuration:
         where = str(path) if path else "KUBECONFIG or ~/.kube/config"
         why = " ".join(str(error).split()) or "it is incomplete"
         raise SettingsError(
-            f"cannot use the kubeconfig {where}: {why}. Specify another file or context"
+            f"cannot use the kubeconfig {where}: {why}. Specify another "
+            "file or context; `kubectl config get-contexts` lists the contexts"
         ) from error
     return _checked(configuration)
 

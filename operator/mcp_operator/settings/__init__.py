@@ -82,7 +82,9 @@ Name = Annotated[
 Kubeconfig = Annotated[Path | None, Setting("a path", "FILE")]
 TlsDirectory = Annotated[Path | None, Setting("a path", "DIRECTORY")]
 Seconds = Annotated[
-    float, Field(gt=0, le=3600), Setting("a number of seconds from 0 to 3600", "SECONDS")
+    float,
+    Field(gt=0, le=3600),
+    Setting("a number of seconds, more than 0 and at most 3600", "SECONDS"),
 ]
 Address = Annotated[
     str,

@@ -81,7 +81,10 @@ class Archive:
                     info.size, info.mode = len(content), 0o600
                     archive.addfile(info, io.BytesIO(content))
         except OSError as error:
-            raise OperatorError(f"cannot write {target}: {error.strerror}") from error
+            raise OperatorError(
+                f"cannot write {target}: {error.strerror}; specify a file that does not exist yet, "
+                "in a folder that does"
+            ) from error
 
 
 async def run_bundle(settings: BundleSettings) -> None:
@@ -141,6 +144,8 @@ async def _listed(
     try:
         body = await client.request("GET", resource.path(namespace), query=query)
     except ApiError as error:
+        if error.is_unreachable:
+            raise
         if not error.is_not_found:  # not found: the cluster does not serve the resource
             archive.errors.append(f"{resource}: {error}")
         return []

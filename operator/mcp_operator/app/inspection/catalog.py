@@ -10,7 +10,7 @@ from typing import Any
 from mcp_operator.api.catalog import Catalog
 from mcp_operator.api.shards import Index, ShardError, decode, index_of, shard_of
 from mcp_operator.api.v1alpha1 import MCPSERVERS
-from mcp_operator.app.inspection.connection import connected, pod_page
+from mcp_operator.app.inspection.connection import NOT_INSTALLED, connected, pod_page
 from mcp_operator.app.inspection.report import PodAnswer, report
 from mcp_operator.app.inspection.settings import CatalogSettings
 from mcp_operator.builders.labels import selector_labels
@@ -43,6 +43,8 @@ async def _server(client: Client, key: Key) -> Object:
     try:
         return await client.get(MCPSERVERS, key)
     except ApiError as error:
+        if error.is_not_found and error.reason != "NotFound":  # there is no such path
+            raise OperatorError(NOT_INSTALLED) from error
         if error.is_not_found:
             raise OperatorError(
                 f"there is no MCPServer {key}; choose the namespace with --namespace"

@@ -43,29 +43,33 @@ class LastRefusal:
     def __init__(self) -> None:
         self.status = 0
         self.challenge = ""
+        self.sent_token = False
 
     async def note(self, response: httpx2.Response) -> None:
         """Record whether the last answer to a message is an error."""
         if response.request.method == "POST":  # servers can refuse the GET stream of a session
             self.status = response.status_code if response.is_error else 0
             self.challenge = response.headers.get("www-authenticate", "")
+            self.sent_token = "authorization" in response.request.headers
 
-    def sentence(self) -> str:
-        """Explain the answer; empty if it was not an error."""
+    def sentence(self, url: str) -> str:
+        """Explain the answer of a URL; empty if it was not an error."""
         match self.status:
             case 0:
                 return ""
-            case 401 if self.challenge:
-                return (
-                    "the server wants a token (HTTP 401); give it with --token-file or in "
-                    f"{TOKEN_VARIABLE}. It says: {self.challenge}"
-                )
             case 401:
-                return f"the server wants a token (HTTP 401): --token-file or {TOKEN_VARIABLE}"
+                what = "does not accept the token" if self.sent_token else "wants a token"
+                said = f". It says: {self.challenge}" if " " in self.challenge else ""
+                return (
+                    f"the server {what} (HTTP 401); give {'another' if self.sent_token else 'it'} "
+                    f"with --token-file or in {TOKEN_VARIABLE}{said}"
+                )
             case 403:
                 return "the server refuses this client (HTTP 403)"
             case 404:
-                return "there is no MCP endpoint at this path (HTTP 404)"
+                usual = urlsplit(url)._replace(path="/mcp").geturl()
+                tried = "" if usual == url else f"; servers usually have it at {usual}"
+                return f"there is no MCP endpoint at this path (HTTP 404){tried}"
             case status:
                 return f"the server answered with HTTP {status}"
 
@@ -180,7 +184,7 @@ def _told(error: BaseException, settings: InspectSettings, refusal: LastRefusal)
         case MCPError():
             said = f"{error.error.message} (error {error.error.code})"
             stands_in = error.error.message in STAND_INS or refusal.status == UNAUTHORIZED
-            return (stands_in and refusal.sentence()) or said
+            return (stands_in and refusal.sentence(settings.server)) or said
         case TimeoutError() | httpx2.TimeoutException():
             return f"no answer within {settings.timeout:g} s; --timeout allows more"
         case httpx2.HTTPError():
@@ -194,6 +198,13 @@ def _told(error: BaseException, settings: InspectSettings, refusal: LastRefusal)
 
 
 def _hint(error: Exception) -> str:
-    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+    said = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" in said:
         return "; --ca-file names certificate authorities of your own"
+    if "WRONG_VERSION_NUMBER" in said:
+        return "; it does not serve HTTPS: begin the URL with http://"
+    if isinstance(error, httpx2.RemoteProtocolError):
+        return "; if it serves HTTPS, begin the URL with https://"
+    if isinstance(error, httpx2.ConnectError):
+        return "; check the URL, and that the server or `kubectl port-forward` runs"
     return ""

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any, Final
 
 from mcp_operator.api.v1alpha1 import MCPSERVERS
-from mcp_operator.app.inspection.connection import pod_page
+from mcp_operator.app.inspection.connection import NOT_INSTALLED, pod_page
 from mcp_operator.app.inspection.top.figures import PodReading, Reading, counts_of
 from mcp_operator.builders.labels import SERVER_LABEL, managed_selector
 from mcp_operator.builders.resources import PODS
@@ -60,7 +60,7 @@ def _not_listed(error: ApiError, namespace: str) -> OperatorError:
     if error.is_forbidden and not namespace:
         return OperatorError(f"{error}; choose a namespace that you may read with --namespace")
     if error.is_not_found:
-        return OperatorError("the cluster has no MCPServers: mcp-operator is not installed in it")
+        return OperatorError(NOT_INSTALLED)
     return error
 
 
