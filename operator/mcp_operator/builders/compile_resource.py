@@ -168,7 +168,8 @@ def _operation(
 ) -> ResourceEntry:
     arguments = _arguments(operation)
     uri, template = _identity(resource, operation, arguments)
-    _check_names(uri or template, arguments)
+    field = "uri" if operation.uri else "uriTemplate" if operation.uri_template else "ingressPath"
+    _check_names(field, uri or template, arguments)
     check_request(operation, arguments, IN_RESOURCE)
     response = compile_response(operation, field="")
     return _entry(
@@ -250,8 +251,14 @@ def _identity(
     return ("", derived) if "{" in derived else (derived, "")
 
 
-def _check_names(identity: str, arguments: tuple[Argument, ...]) -> None:
-    """Every variable of the URI must be an argument, every required argument a variable."""
+def _check_names(field: str, identity: str, arguments: tuple[Argument, ...]) -> None:
+    """Every variable of the URI must be an argument, every required argument a variable.
+
+    Args:
+        field: The field that the URI comes from.
+        identity: The URI or URI template.
+        arguments: The arguments of the request.
+    """
     try:
         names = UriTemplate(identity).names
     except TemplateError as error:
@@ -260,16 +267,18 @@ def _check_names(identity: str, arguments: tuple[Argument, ...]) -> None:
     if extra := sorted(names - known):
         raise InvalidError(
             Reason.UNDECLARED_ARGUMENT,
-            f"the URI {identity} names {', '.join(extra)}, which neither the path nor parameters "
-            "declare",
+            f"{field}: the URI {identity} names {', '.join(extra)}, which neither the path nor "
+            "parameters declare: add it to parameters, or correct the name",
         )
     absent = sorted(
         a.name for a in arguments if a.required and a.default is None and a.name not in names
     )
     if absent:
+        places = ", ".join(f"{{{name}}}" for name in absent)
+        how = f"use uriTemplate, with {places}" if field == "uri" else f"add {places} to it"
         raise InvalidError(
             Reason.UNDECLARED_ARGUMENT,
-            f"the URI {identity} does not name the required {', '.join(absent)}",
+            f"{field}: the URI {identity} does not name the required {', '.join(absent)}: {how}",
         )
 
 

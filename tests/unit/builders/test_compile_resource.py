@@ -175,13 +175,13 @@ def test_without_a_uri_the_uri_is_derived_from_the_ingress_path(
             "/",
             {"uriTemplate": "docs://{id}"},
             Reason.UNDECLARED_ARGUMENT,
-            "the URI docs://{id} names id, which neither the path nor parameters declare",
+            "uriTemplate: the URI docs://{id} names id, which neither the path nor parameters",
         ),
         (
             "/{id}",
             {"uri": URI},
             Reason.UNDECLARED_ARGUMENT,
-            f"the URI {URI} does not name the required id",
+            f"uri: the URI {URI} does not name the required id: use uriTemplate, with {{id}}",
         ),
         (
             "/{id}",

@@ -37,6 +37,15 @@ spec:
   template: Hi {{who}}
 """
 
+RESOURCE = """\
+apiVersion: mcp-operator.dev/v1alpha1
+kind: MCPResource
+metadata: {name: r}
+spec:
+  name: r
+  operations: [{URI, service: {name: s, port: 80, path: PATH}}]
+"""
+
 
 def tool(old: str = "", new: str = "", more: str = "") -> str:
     assert old in TOOL
@@ -291,6 +300,27 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "a schema that is fetched": (
         schema("{type: object, properties: {q: {$ref: 'https://x/y.json'}}}"),
         "nothing is fetched: put what it refers to into $defs",
+    ),
+    "a variable of a URI that the request does not have": (
+        RESOURCE.replace("PATH", "/orders").replace("URI", "uriTemplate: 'shop://orders/{id}'"),
+        "6:spec.operations[0].uriTemplate: operations[0]: uriTemplate: the URI shop://orders/{id}",
+    ),
+    "a URI without the variable of the request": (
+        RESOURCE.replace("PATH", "'/orders/{id}'").replace("URI", "uri: 'shop://orders'"),
+        "6:spec.operations[0].uri: operations[0]: uri: the URI shop://orders does not name the",
+    ),
+    "a variable in a URI that is no template": (
+        RESOURCE.replace("PATH", "'/orders/{id}'").replace("URI", "uri: 'shop://orders/{id}'"),
+        "6:spec.operations[0].uri: uri has no variables; use uriTemplate for a URI with {name}",
+    ),
+    "a URI without a scheme": (
+        RESOURCE.replace("PATH", "/orders").replace("URI", "uri: orders"),
+        "6:spec.operations[0].uri: write an absolute URI with its scheme and no spaces, such as",
+    ),
+    "a priority as a number": (
+        RESOURCE.replace("PATH", "/orders").replace("URI", "uri: 'shop://orders'")
+        + "  annotations: {priority: 0.8}\n",
+        '7:spec.annotations.priority: must be of type string: "number"; put the value into quotes',
     ),
     "two tools with the same name": (
         "---\n".join([TOOL, tool("metadata: {name: a,", "metadata: {name: b,"), SERVER]),
