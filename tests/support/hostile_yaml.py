@@ -21,15 +21,15 @@ GRANT = "apiVersion: gateway.networking.k8s.io/v1beta1\nkind: ReferenceGrant\n"
 ADDRESSED = "{name: b, annotations: {mcp-operator.dev/local-address: 5}}"
 SERVER = OURS + "kind: MCPServer\nmetadata: {name: a}\nspec: "
 
-TOO_DEEP = "is nested deeper than 100 levels; flatten it"
+TOO_DEEP = "is nested deeper than 100 levels; reduce the nesting"
 MAX_NODES = 20_000
 """What a file may hold in the tests: half a million takes seconds."""
 
-TOO_MANY = f"the file holds more than {MAX_NODES} values; divide it"
-EXPANDS = "aliases and merges expand to more than 50000 values; write less by them"
-ITSELF = "contains itself through an alias; write it out"
-NO_TEXT = "a key must be text; write it in quotes"
-MERGES = "<< takes over mappings; name one, or a list of them"
+TOO_MANY = f"has more than {MAX_NODES} values; split the file"
+EXPANDS = "aliases and << add more than 50000 values; use fewer of them"
+ITSELF = "contains itself through an alias; remove the alias"
+NO_TEXT = "a key must be a string; put it in quotes"
+MERGES = "<< merges only a mapping, or a list of mappings"
 
 
 def laughs(count: int, one: str, several: str) -> str:
@@ -62,7 +62,7 @@ NESTED: Final[Mapping[str, Case]] = {
         "x: [&a0 {b: c}, "
         + ", ".join(f"&a{n} {{<<: *a{n - 1}}}" for n in range(1, 3000))
         + "]\n<<: *a2999",
-        "1: merges more than 100 levels deep; flatten it",
+        "1: << is nested deeper than 100 levels; reduce the nesting",
     ),
 }
 
@@ -98,8 +98,11 @@ EXPANDING: Final[Mapping[str, Case]] = {
     "objects that take over each other": ("a: &a {<<: {<<: *a}}", f"1: {ITSELF}"),
     "an object within what it takes over": ("a: &a {b: {<<: *a}}", f"1: {ITSELF}"),
     "an anchor that is given again": ("a: &x 1\nb: &x 2\nc: *x", None),
-    "an alias of nothing": ("a: *b", "1: is not YAML: found undefined alias 'b'"),
-    "an alias of another document": ("a: &b 1\n---\na: *b", "3: is not YAML: found undefined"),
+    "an alias of nothing": ("a: *b", "1: is not valid YAML: found undefined alias 'b'"),
+    "an alias of another document": (
+        "a: &b 1\n---\na: *b",
+        "3: is not valid YAML: found undefined",
+    ),
     "an alias as a key": ("a: &a b\n*a : c", None),
 }
 
@@ -107,14 +110,14 @@ SCALARS: Final[Mapping[str, Case]] = {
     **{
         f"!!{kind} {text!r}": (
             f"a: !!{kind} {text}",
-            f"1: {text.strip(chr(34))!r} is not valid as {kind};",
+            f"1: {text.strip(chr(34))!r} is not a valid {kind};",
         )
         for kind in ("int", "float", "bool")
         for text in ("abc", '""', "1__x")
     },
     "a null of another text": ("a: !!null abc", None),
     **{
-        f"!!{kind}": (f"a: !!{kind} {text}", f"1: the tag tag:yaml.org,2002:{kind} has no form")
+        f"!!{kind}": (f"a: !!{kind} {text}", f"1: JSON has no type for the tag !!{kind}")
         for kind, text in {
             "binary": "AAA",
             "omap": "[b: 1]",
@@ -125,11 +128,14 @@ SCALARS: Final[Mapping[str, Case]] = {
     },
     "a tag of Python": (
         "a: !!python/object/apply:os.system [id]",
-        "1: the tag tag:yaml.org,2002:python/object/apply:os… has no form in JSON",
+        "1: JSON has no type for the tag !!python/object/apply:os.system; remove it",
     ),
-    "a tag of one's own": ("a: !foo", "1: the tag !foo has no form in JSON; write plain text"),
-    "a tag of one's own on a list": ("a: !foo [b]", "1: the tag !foo has no form in JSON"),
-    "a tag of a megabyte": ("a: !" + "f" * 10**6 + " b", "1: the tag !fffffff"),
+    "a tag of one's own": ("a: !foo", "1: JSON has no type for the tag !foo; remove it"),
+    "a tag of one's own on a list": ("a: !foo [b]", "1: JSON has no type for the tag !foo"),
+    "a tag of a megabyte": (
+        "a: !" + "f" * 10**6 + " b",
+        "1: JSON has no type for the tag !fffffff",
+    ),
     "an integer of five thousand digits": ("a: " + "9" * 5000, "1: '9999999999"),
     "a hexadecimal of five thousand digits": ("a: 0x" + "f" * 5000, "1: '0xffff"),
     "a binary number of five thousand digits": ("a: 0b" + "1" * 5000, "1: '0b1111"),
@@ -137,7 +143,7 @@ SCALARS: Final[Mapping[str, Case]] = {
     "four hundred digits in a schema": (SCHEMA + "{a: {maximum: " + "9" * 400 + "}}}}", "4: '999"),
     "an infinity": (
         "a: .inf",
-        "1: '.inf' is not a number in JSON; write it in quotes if it is text",
+        "1: '.inf' is not a number in JSON; if it is text, put it in quotes",
     ),
     "no number": (SCHEMA + "{a: {const: .nan}}}}", "4: '.nan' is not a number in JSON"),
     "an exponent": ("a: 1.0e+999", "1: '1.0e+999' is not a number in JSON"),
@@ -154,21 +160,30 @@ SCALARS: Final[Mapping[str, Case]] = {
     "a merge of numbers": ("<<: [1, 2]", f"1: {MERGES}"),
     "a merge of text": ("<<: a", f"1: {MERGES}"),
     "a key of a megabyte, twice": (f"? {'k' * 10**6}\n: 1\n? {'k' * 10**6}\n", "3: the key 'kkkk"),
-    "a key with an escape": ('"\\e[31m": 1\n"\\e[31m": 2\n', r"2: the key '\x1b[31m' is given"),
+    "a key with an escape": (
+        '"\\e[31m": 1\n"\\e[31m": 2\n',
+        r"2: the key '\x1b[31m' appears twice",
+    ),
 }
 
 CHARACTERS: Final[Mapping[str, Case]] = {
-    "a null": ("a: 1\nb: \x00", "2: is not YAML: unacceptable character #x0000"),
-    "a bell": ("# é\na: \x07", "2: is not YAML: unacceptable character #x0007"),
-    "half of a surrogate pair": ('a: "\\ud800"', "1: is not YAML: found invalid Unicode character"),
+    "a null": ("a: 1\nb: \x00", "2: is not valid YAML: unacceptable character #x0000"),
+    "a bell": ("# é\na: \x07", "2: is not valid YAML: unacceptable character #x0007"),
+    "half of a surrogate pair": (
+        'a: "\\ud800"',
+        "1: is not valid YAML: found invalid Unicode character",
+    ),
     "half of a surrogate pair in a spec": (
         TOOL + f'spec: {{name: a, description: "\\ud800", service: {SERVICE}}}',
-        "4: is not YAML: found invalid Unicode character",
+        "4: is not valid YAML: found invalid Unicode character",
     ),
     "half of a surrogate pair, raw": (b"a: \xed\xa0\x80", "1: is not UTF-8 text; save it as UTF-8"),
-    "a tab": ("\ta: 1", "1: is not YAML: found character that cannot start any token"),
+    "a tab": ("\ta: 1", "1: is not valid YAML: found character that cannot start any token"),
     "UTF-16": ("a: 1".encode("utf-16"), "1: is not UTF-8 text; save it as UTF-8"),
-    "UTF-16 without a mark": ("a: 1".encode("utf-16-be"), "1: is not YAML: unacceptable character"),
+    "UTF-16 without a mark": (
+        "a: 1".encode("utf-16-be"),
+        "1: is not valid YAML: unacceptable character",
+    ),
     "UTF-32": ("a: 1".encode("utf-32"), "1: is not UTF-8 text; save it as UTF-8"),
     "Latin 1": ("a: é".encode("latin-1"), "1: is not UTF-8 text; save it as UTF-8"),
     "random bytes": (bytes(range(256)), "1: is not UTF-8 text; save it as UTF-8"),
@@ -177,14 +192,23 @@ CHARACTERS: Final[Mapping[str, Case]] = {
     "Windows line ends": ("a: 1\r\nb:\r\n- c\r\n- &x d\r\n", None),
     "old Macintosh line ends": ("a: 1\rb: 2\r", None),
     "separators of Unicode": ("a: 1\u2028b: 2\u0085c: 3", None),
-    "an unknown escape": ('a: "\\q"', "1: is not YAML: found unknown escape character"),
-    "a quote that is left open": ('a: "b\n\n\n', "4: is not YAML: found unexpected end of stream"),
-    "a bracket that is left open": ("a: [b\n", "2: is not YAML: did not find expected ',' or ']'"),
+    "an unknown escape": ('a: "\\q"', "1: is not valid YAML: found unknown escape character"),
+    "a quote that is left open": (
+        'a: "b\n\n\n',
+        "4: is not valid YAML: found unexpected end of stream",
+    ),
+    "a bracket that is left open": (
+        "a: [b\n",
+        "2: is not valid YAML: did not find expected ',' or ']'",
+    ),
     "a directive of another version": (
         "%YAML 3.0\n---\na: 1",
-        "1: is not YAML: found incompatible",
+        "1: is not valid YAML: found incompatible",
     ),
-    "an unknown directive": ("%FOO bar\n---\na: 1", "1: is not YAML: found unknown directive"),
+    "an unknown directive": (
+        "%FOO bar\n---\na: 1",
+        "1: is not valid YAML: found unknown directive",
+    ),
     "a long text": ("a: " + "x" * 10**6, None),
     "a long block": ("a: |\n  " + "x\n  " * 10**5, None),
     "nothing": ("", None),
@@ -234,7 +258,7 @@ OBJECTS: Final[Mapping[str, Case]] = {
     "a namespace that is a list": (
         TOOL.replace("a}", "a, creationTimestamp: 5, namespace: [x]}")
         + f"spec: {{name: a, service: {SERVICE}}}",
-        "3:metadata.namespace: must be text; write it in quotes",
+        "3:metadata.namespace: must be a string; put the value in quotes",
     ),
     "a spec that is a list": (TOOL + "spec: [a]", '4:spec: must be of type object: "array"'),
     "unknown fields": (
@@ -247,7 +271,7 @@ OBJECTS: Final[Mapping[str, Case]] = {
     ),
     "a Secret whose name is a list": (
         "apiVersion: v1\nkind: Secret\nmetadata: {name: [a]}\ndata: {a: 5}",
-        "3:metadata.name: must be text; write it in quotes",
+        "3:metadata.name: must be a string; put the value in quotes",
     ),
     "a Secret whose data are a list": (
         "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: [1]\nstringData: 5",
@@ -271,7 +295,7 @@ OBJECTS: Final[Mapping[str, Case]] = {
     ),
     "a Service whose address is a number": (
         f"kind: Service\nspec: {{}}\nmetadata: {ADDRESSED}",
-        "3:metadata.annotations[mcp-operator.dev/local-address]: must be text",
+        "3:metadata.annotations[mcp-operator.dev/local-address]: must be a string",
     ),
     "a ConfigMap whose data are a list": (
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\ndata: [x]\nbinaryData: {a: '!'}",

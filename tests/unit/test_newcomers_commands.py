@@ -39,11 +39,11 @@ MISTAKES = {
     "nothing to serve": ("serve", "PATH (or MCP_OPERATOR_PATHS) is missing: specify at least one"),
     "tools without a server": (
         "serve tool.yaml",
-        "no MCPServer among the files: add one whose toolSelector matches the labels",
+        "no MCPServer in the files: add one whose toolSelector matches the labels",
     ),
     "two servers": (
         "serve two.yaml",
-        "choose one with --server; the files hold default/shop, default/store",
+        "choose one with --server; the files contain default/shop, default/store",
     ),
     "no time between two figures": (
         "top --interval=0",
@@ -59,7 +59,7 @@ MISTAKES = {
     ),
     "a server of another name": (
         "serve one.yaml --server=store",
-        "no MCPServer store among the files; they hold default/shop",
+        "no MCPServer store in the files; they contain default/shop",
     ),
     "a field with a typo": (
         "serve typo.yaml",
@@ -80,7 +80,7 @@ MISTAKES = {
     ),
     "a URL as a host outside of the cluster": (
         "serve one.yaml --external-host=https://api.example.com",
-        "is not host names, such as api.example.com or *.example.com",
+        "is not a list of host names, such as api.example.com or *.example.com",
     ),
     "an unknown log level": (
         "serve one.yaml --log-level=verbose",

@@ -108,7 +108,7 @@ def test_an_invalid_address_of_a_service_is_rejected(pair: str) -> None:
         (
             OperatorSettings,
             {"namespaces": ["Shop"]},
-            "--namespace: 'Shop' is not names of namespaces, such as demo",
+            "--namespace: 'Shop' is not a list of namespaces, such as demo",
         ),
         (
             OperatorSettings,
@@ -210,7 +210,7 @@ def test_external_hosts_are_empty_by_default() -> None:
 def test_an_invalid_external_host_is_rejected(host: str) -> None:
     said = refusal(OperatorSettings, {"external_hosts": [host]}, {})
     assert said.startswith("--external-host: ")
-    assert "is not host names, such as api.example.com" in said
+    assert "is not a list of host names, such as api.example.com" in said
 
 
 def test_allowed_origins_must_be_as_browsers_send_them() -> None:

@@ -145,7 +145,7 @@ def _map_problems(field: str, written: Any) -> Iterator[Problem]:
     for key, value in written.items():
         path = ("metadata", field, str(key))
         if not isinstance(value, str):
-            yield Problem(path, "must be of type string: put the value into quotes")
+            yield Problem(path, "must be of type string: put the value in quotes")
         elif field == "labels" and not _LABEL_VALUE.fullmatch(value):
             yield Problem(
                 path,

@@ -52,7 +52,7 @@ def client_warnings(tool: ToolEntry) -> Iterator[tuple[tuple[str, ...], str]]:
         if _REFERENCE in part:
             yield (
                 _path(f"{pointer}/{_REFERENCE}"),
-                "Gemini CLI and GitHub Copilot CLI do not resolve $ref; write the schema out here",
+                "Gemini CLI and GitHub Copilot CLI do not resolve $ref; copy the schema here",
             )
             break
     for name in tool.input_schema.get("properties") or ():

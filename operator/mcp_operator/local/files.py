@@ -59,7 +59,7 @@ def read_text(file: Path) -> str:
     except OSError as error:
         raise UnreadableError(f"cannot be read: {error.strerror or error}") from error
     if len(data) > MAX_FILE_BYTES:
-        raise UnreadableError(f"larger than {MAX_FILE_BYTES} bytes; this is not a manifest")
+        raise UnreadableError(f"is larger than {MAX_FILE_BYTES} bytes; name a file with manifests")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -82,7 +82,7 @@ def hint_of_line(text: str, line: int) -> str:
     if TEMPLATE in written:
         return f"; {HELM}"
     if "\t" in written[: len(written) - len(written.lstrip())]:
-        return "; YAML is indented by spaces, not by tabs"
+        return "; indent YAML with spaces, not with tabs"
     return ""
 
 
@@ -92,7 +92,7 @@ def _hints(obj: Object, problem: Problem) -> Iterator[str]:
     if isinstance(value, str) and TEMPLATE in value:
         yield HELM
     if name == "apiVersion" and str(value).startswith(ANCESTORS):
-        yield "the fields are the same, so change the group only"
+        yield "the fields are the same, so change only apiVersion"
     if problem.message == _UNKNOWN:
         yield from _of_unknown(str(obj.get("kind")), problem.path)
     if problem.message.startswith("must be of type"):
@@ -109,9 +109,9 @@ def _hints(obj: Object, problem: Problem) -> Iterator[str]:
 def _of_unknown(kind: str, path: Path) -> Iterator[str]:
     parent, name = path[-2:] if len(path) > 1 else ("", path[-1])
     if str(parent).endswith("Selector"):
-        yield f"labels stand below matchLabels: {parent}: {{matchLabels: {{{name}: …}}}}"
+        yield f"write labels under matchLabels: {parent}: {{matchLabels: {{{name}: …}}}}"
     if parent == "credentials" and name in _SECRETS:
-        yield "put it into a Secret, and name that in secretRef"
+        yield "put the value in a Secret, and name the Secret in secretRef"
     if place := _place(kind, path):
         yield f"did you mean {place}?"
     known = _schema_of(path[:-1]).get("properties", {})
@@ -154,7 +154,7 @@ def _of_type(problem: Problem, value: Any) -> Iterator[str]:
     name, schema = problem.path[-1], _schema_of(problem.path)
     rules = [str(one["message"]) for one in schema.get(VALIDATIONS, ())]
     if any("duration" in one for one in rules) and isinstance(value, int | float):
-        yield f"a duration has a unit: {value}s"
+        yield f"add a unit: {value}s"
     elif name == "service" and isinstance(value, str):
         yield "write its name and port: {name: orders, port: 80, path: /orders}"
     elif name in _LISTS and isinstance(value, Mapping):
@@ -169,12 +169,12 @@ def _of_type(problem: Problem, value: Any) -> Iterator[str]:
     elif isinstance(value, str) and schema.get("type") == "integer":
         yield "write a number, such as 8080" if name == "port" else "write a whole number"
     elif schema.get("type") == "string" and isinstance(value, bool | int | float):
-        yield "put the value into quotes"
+        yield "put the value in quotes"
 
 
 def _of_object(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
     if name.endswith("Selector"):
-        yield f"labels stand below matchLabels: {name}: {{matchLabels: {{NAME: VALUE}}}}"
+        yield f"write labels under matchLabels: {name}: {{matchLabels: {{NAME: VALUE}}}}"
     elif name in _MAPS or schema.get("additionalProperties"):
         yield f"write {name}: {{NAME: VALUE}}"
     elif fields := [*schema.get("required", ()), *schema.get("properties", ())]:

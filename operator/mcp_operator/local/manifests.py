@@ -214,14 +214,14 @@ class Manifests:
             return found[0]
         if not self.servers:
             raise ChoiceError(
-                "no MCPServer among the files: add one whose toolSelector matches the labels of "
-                "what it is to serve"
+                "no MCPServer in the files: add one whose toolSelector matches the labels of the "
+                "tools to serve"
             )
         known = ", ".join(sorted(map(str, self.servers)))
         if not found:
-            raise ChoiceError(f"no MCPServer {wanted} among the files; they hold {known}")
+            raise ChoiceError(f"no MCPServer {wanted} in the files; they contain {known}")
         raise ChoiceError(
-            f"several MCPServers fit: choose one with --server; the files hold {known}"
+            f"several MCPServers match: choose one with --server; the files contain {known}"
         )
 
     def local_addresses(self) -> dict[Key, str]:
@@ -276,7 +276,7 @@ def _admitted(documents: Iterable[Document], problems: list[FileProblem]) -> Ite
         identity = (obj["kind"], key_of(obj))
         if (earlier := first.setdefault(identity, document)) is not document:
             where = f"{earlier.file}:{earlier.line_of(())}"
-            message = f"{obj['kind']} {key_of(obj)} stands in {where} too; keep one of them"
+            message = f"{obj['kind']} {key_of(obj)} is also declared in {where}; keep one of them"
             problems.append(document.problem(("metadata", "name"), "metadata.name", message))
             continue
         yield Document(obj, document.file, document.located)

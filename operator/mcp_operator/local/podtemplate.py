@@ -22,11 +22,11 @@ def read_pod_template(text: str) -> PodTemplate:
     try:
         templates = [value for value, _ in yaml_values(text)]
     except YamlError as error:
-        raise SettingsError(f"The pod template: line {error.line} {error}") from error
+        raise SettingsError(f"The pod template: line {error.line}: {error}") from error
     if not templates:
-        raise SettingsError("The pod template holds nothing; write {} or leave the setting out")
+        raise SettingsError("The pod template is empty; write {} or remove the setting")
     if len(templates) > 1:
-        raise SettingsError("The pod template is more than one YAML document")
+        raise SettingsError("The pod template has more than one YAML document; keep one")
     obj = {
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": "MCPServer",

@@ -20,12 +20,16 @@ LOCAL_ADDRESS: Final = f"{GROUP}/local-address"
 
 REFERENCE_GRANT: Final = "ReferenceGrant"
 
+_NOT_BASE64: Final = (
+    "must be base64; for plain text, use stringData of a Secret, or data of a ConfigMap"
+)
+
 
 def _is_base64(text: str) -> str:
     try:
         base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError("must be base64") from None
+        raise ValueError(_NOT_BASE64) from None
     return text
 
 
@@ -100,7 +104,7 @@ REFERRED_KINDS: Final = frozenset(_MODELS)
 
 _SENTENCES: Final[Mapping[str, str]] = {
     "missing": "is missing",
-    "string_type": "must be text; write it in quotes",
+    "string_type": "must be a string; put the value in quotes",
     "dict_type": "must be an object",
     "model_type": "must be an object",
     "list_type": "must be a list",

@@ -106,9 +106,9 @@ class _Bounded(Composer):
         self.nodes += 1
         line = event.start_mark.line + 1
         if self.nodes > MAX_NODES:
-            raise YamlError(line, f"the file holds more than {MAX_NODES} values; divide it")
+            raise YamlError(line, f"has more than {MAX_NODES} values; split the file")
         if self.depth >= MAX_DEPTH:
-            raise YamlError(line, f"is nested deeper than {MAX_DEPTH} levels; flatten it")
+            raise YamlError(line, f"is nested deeper than {MAX_DEPTH} levels; reduce the nesting")
         if not isinstance(event, yaml.AliasEvent):
             self.anchors.pop(event.anchor, None)  # YAML allows anchors to be redefined
         self.depth += 1
@@ -130,7 +130,7 @@ class KubernetesLoader(_Bounded, _SafeLoader):  # type: ignore[misc] # chosen at
 
     def repeat(self, name: str, line: int) -> None:
         """Reject a duplicate key."""
-        raise YamlError(line, f"the key {name!r} is given twice; keep one of them")
+        raise YamlError(line, f"the key {name!r} appears twice; keep one of them")
 
 
 KubernetesLoader.yaml_implicit_resolvers = {
@@ -193,10 +193,10 @@ def yaml_values(
         yield from _values(text, loader)
     except yaml.reader.ReaderError as error:  # a character that YAML forbids
         line = text.encode()[: error.position].count(b"\n") + 1
-        raise YamlError(line, f"is not YAML: {str(error).splitlines()[0]}") from error
+        raise YamlError(line, f"is not valid YAML: {str(error).splitlines()[0]}") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise YamlError(line, f"is not YAML: {error.problem}") from error
+        raise YamlError(line, f"is not valid YAML: {error.problem}") from error
 
 
 def _values(text: str, loader: Callable[[str], Any]) -> Iterator[tuple[Any, Located]]:
@@ -282,9 +282,11 @@ class _Builder:
     def _merge(self, source: yaml.Node) -> _Pairs:
         """Return the entries to merge from another mapping."""
         if not isinstance(source, yaml.MappingNode):
-            raise YamlError(_line(source), "<< takes over mappings; name one, or a list of them")
+            raise YamlError(_line(source), "<< merges only a mapping, or a list of mappings")
         if len(self._open) > MAX_DEPTH:
-            raise YamlError(_line(source), f"merges more than {MAX_DEPTH} levels deep; flatten it")
+            raise YamlError(
+                _line(source), f"<< is nested deeper than {MAX_DEPTH} levels; reduce the nesting"
+            )
         self._enter(source)
         pairs = self._pairs(source)
         self._open.remove(id(source))
@@ -293,7 +295,10 @@ class _Builder:
 
     def _enter(self, node: yaml.Node) -> None:
         if id(node) in self._open:
-            raise YamlError(_line(node), "contains itself through an alias; write it out")
+            raise YamlError(
+                _line(node),
+                "contains itself through an alias; remove the alias",
+            )
         self._open.add(id(node))
         self._count(node)
 
@@ -303,7 +308,7 @@ class _Builder:
         if self._nodes - self._loader.nodes > MAX_ALIASED:
             raise YamlError(
                 self._line,
-                f"aliases and merges expand to more than {MAX_ALIASED} values; write less by them",
+                f"aliases and << add more than {MAX_ALIASED} values; use fewer of them",
             )
 
     def _key(self, node: yaml.Node) -> str:
@@ -312,7 +317,7 @@ class _Builder:
             return str(key).lower()
         if isinstance(key, (str, int)):
             return str(key)
-        raise YamlError(_line(node), "a key must be text; write it in quotes")
+        raise YamlError(_line(node), "a key must be a string; put it in quotes")
 
     def _scalar(self, node: yaml.ScalarNode) -> str | int | float | bool | None:
         if node.tag not in _SCALARS:
@@ -329,7 +334,7 @@ class _Builder:
         except (ValueError, LookupError) as error:  # such as `!!int x` and `!!bool x`
             raise YamlError(
                 _line(node),
-                f"{_cut(node.value)!r} is not valid as {kind}; write it without the tag",
+                f"{_cut(node.value)!r} is not a valid {kind}; remove the tag, or correct the value",
             ) from error
         return _number(node, value) if is_number else value
 
@@ -350,12 +355,16 @@ def _number(node: yaml.ScalarNode, value: Any) -> int | float:
 def _no_number(node: yaml.ScalarNode) -> YamlError:
     return YamlError(
         _line(node),
-        f"{_cut(node.value)!r} is not a number in JSON; write it in quotes if it is text",
+        f"{_cut(node.value)!r} is not a number in JSON; if it is text, put it in quotes",
     )
 
 
 def _no_form(node: yaml.Node) -> YamlError:
-    return YamlError(_line(node), f"the tag {_cut(node.tag)} has no form in JSON; write plain text")
+    return YamlError(_line(node), f"JSON has no type for the tag {_shown(node.tag)}; remove it")
+
+
+def _shown(tag: str) -> str:
+    return _cut(tag.replace("tag:yaml.org,2002:", "!!"))
 
 
 def _cut(text: str) -> str:

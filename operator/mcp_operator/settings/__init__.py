@@ -67,7 +67,7 @@ Namespace = Annotated[
 Namespaces = Annotated[
     tuple[Annotated[str, Field(pattern=DNS_LABEL)], ...],
     BeforeValidator(parts),
-    Setting("names of namespaces, such as demo", "NAMESPACE", flag="--namespace", repeated=True),
+    Setting("a list of namespaces, such as demo", "NAMESPACE", flag="--namespace", repeated=True),
 ]
 NamespaceSelector = Annotated[
     str,
@@ -112,7 +112,7 @@ ExternalHosts = Annotated[
     tuple[Annotated[str, Field(pattern=EXTERNAL_HOST, max_length=253)], ...],
     BeforeValidator(parts),
     Setting(
-        "host names, such as api.example.com or *.example.com, or * for any",
+        "a list of host names, such as api.example.com or *.example.com, or * for any",
         "HOST",
         flag="--external-host",
         repeated=True,
@@ -124,7 +124,7 @@ AllowedOrigins = Annotated[
     tuple[Annotated[str, Field(pattern=ORIGIN_PATTERN, max_length=300)], ...],
     BeforeValidator(parts),
     Setting(
-        "origins in lower case, such as http://localhost:6274, or * for any",
+        "a list of origins in lower case, such as http://localhost:6274, or * for any",
         "ORIGIN",
         flag="--allow-origin",
         repeated=True,
@@ -197,7 +197,7 @@ class OperatorSettings(Settings):
     passed_labels: Annotated[
         KeyPatterns,
         Setting(
-            "patterns of labels, such as cost-center or example.com/*",
+            "a list of patterns of labels, such as cost-center or example.com/*",
             "PATTERN",
             flag="--pass-label",
             repeated=True,
@@ -207,7 +207,7 @@ class OperatorSettings(Settings):
     passed_annotations: Annotated[
         KeyPatterns,
         Setting(
-            "patterns of annotations, such as owner or example.com/*",
+            "a list of patterns of annotations, such as owner or example.com/*",
             "PATTERN",
             flag="--pass-annotation",
             repeated=True,

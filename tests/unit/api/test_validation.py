@@ -85,7 +85,7 @@ def test_an_error_about_a_misspelled_field_suggests_the_correct_one() -> None:
         ({"name": "a", "labels": {"a/b/c": "x"}}, "metadata.labels[a/b/c]: name part must"),
         (
             {"name": "a", "annotations": {"a": True}},
-            "metadata.annotations.a: must be of type string: put the value into quotes",
+            "metadata.annotations.a: must be of type string: put the value in quotes",
         ),
     ],
 )

@@ -79,10 +79,10 @@ def test_a_dash_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         ('{"info": {}}', "has neither `openapi` nor `swagger`"),
         ('{"openapi": "4.0", "paths": {}}', "says version '4.0'"),
         ('{"openapi": "3.1.0", "paths": {}}', "has no paths"),
-        ("a: [", r"api\.json:\d+: is not YAML"),
+        ("a: [", r"api\.json:\d+: is not valid YAML"),
         ("a: 1\n---\nb: 2\n", "holds 2 YAML documents"),
         ("", "holds 0 YAML documents"),
-        ("[" * 100_000, "nested too deep|is not YAML"),
+        ("[" * 100_000, "nested too deep|is not valid YAML"),
         ('{"a": NaN}', "its root is not an object|has neither"),
     ],
 )

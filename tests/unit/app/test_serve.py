@@ -162,7 +162,7 @@ async def test_the_last_valid_state_is_served_until_a_broken_file_is_fixed(
         write(tmp_path, SERVER, TOOL, "---\nkind: [\n")
         await complained
         assert local.current.generation == 1
-        assert "shop.yaml:18: is not YAML" in caplog.records[-1].__dict__["error"]
+        assert "shop.yaml:18: is not valid YAML" in caplog.records[-1].__dict__["error"]
 
         swapped = next_swap(local)
         write(tmp_path, SERVER)
@@ -317,7 +317,7 @@ async def test_a_folder_without_objects_is_an_error(tmp_path: Path) -> None:
 
 
 async def test_files_without_an_mcpserver_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(OperatorError, match="no MCPServer among the files"):
+    with pytest.raises(OperatorError, match="no MCPServer in the files"):
         await run_serve(settings(write(tmp_path, TOOL), port=free_port()))
 
 

@@ -141,7 +141,8 @@ def test_an_endless_device_is_read_up_to_the_limit(
     monkeypatch.setattr(files, "MAX_FILE_BYTES", 1000)
     assert validate(Path("/dev/zero")) == 1
     assert (
-        capsys.readouterr().out == "/dev/zero:1: larger than 1000 bytes; this is not a manifest\n"
+        capsys.readouterr().out
+        == "/dev/zero:1: is larger than 1000 bytes; name a file with manifests\n"
     )
 
 
@@ -162,5 +163,5 @@ def test_a_file_whose_name_cannot_be_printed_is_reported(
     Path(os.fsdecode(file)).write_text("kind: [\n")
     assert validate(tmp_path) == 1
     [line] = capfd.readouterr().out.splitlines()
-    assert line.endswith(".yaml:2: is not YAML: did not find expected node content")
+    assert line.endswith(".yaml:2: is not valid YAML: did not find expected node content")
     assert line.isprintable()

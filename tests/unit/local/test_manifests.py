@@ -62,11 +62,11 @@ def test_one_of_several_servers_is_chosen_by_name(tmp_path: Path) -> None:
 
     assert found.choose("other").namespace == "b"
     assert found.choose("a/shop").namespace == "a"
-    with pytest.raises(ChoiceError, match="--server; the files hold a/shop, b/other, b/shop"):
+    with pytest.raises(ChoiceError, match="--server; the files contain a/shop, b/other, b/shop"):
         found.choose()
-    with pytest.raises(ChoiceError, match="several MCPServers fit"):
+    with pytest.raises(ChoiceError, match="several MCPServers match"):
         found.choose("shop")
-    with pytest.raises(ChoiceError, match="no MCPServer none among the files; they hold a/shop"):
+    with pytest.raises(ChoiceError, match="no MCPServer none in the files; they contain a/shop"):
         found.choose("none")
 
 

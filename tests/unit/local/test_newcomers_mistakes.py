@@ -83,7 +83,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "a duration without a unit": (
         tool(more="  timeout: 30\n"),
-        '9:spec.timeout: must be of type string: "integer"; a duration has a unit: 30s',
+        '9:spec.timeout: must be of type string: "integer"; add a unit: 30s',
     ),
     "a duration without a unit, in quotes": (
         tool(more='  timeout: "30"\n'),
@@ -92,7 +92,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "labels outside of matchLabels": (
         server("{matchLabels: {team: shop}}", "{team: shop}"),
         (
-            "5:spec.toolSelector.team: unknown field; labels stand below matchLabels: "
+            "5:spec.toolSelector.team: unknown field; write labels under matchLabels: "
             "toolSelector: {matchLabels: {team: …}}"
         ),
     ),
@@ -108,7 +108,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         tool("mcp-operator.dev/v1alpha1", "kubemcp.io/v1alpha1"),
         (
             "1:apiVersion: must be mcp-operator.dev/v1alpha1; the fields are the same, so "
-            "change the group only"
+            "change only apiVersion"
         ),
     ),
     "another version": (
@@ -142,7 +142,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "a tab": (
         tool("  name: a\n", "\tname: a\n"),
-        "YAML is indented by spaces, not by tabs",
+        "indent YAML with spaces, not with tabs",
     ),
     "no name": (tool("name: a, labels", "labels"), "3:metadata.name: Required value: give the"),
     "a name in capitals": (
@@ -184,8 +184,8 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "a token in the tool": (
         tool(more="  request: {credentials: {type: Bearer, token: abc}}\n"),
         (
-            "9:spec.request.credentials.token: unknown field; put it into a Secret, and name "
-            "that in secretRef"
+            "9:spec.request.credentials.token: unknown field; put the value in a Secret, and "
+            "name the Secret in secretRef"
         ),
     ),
     "headers as a map": (
@@ -201,7 +201,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "a number as a value of the environment": (
         server("spec:\n", "spec:\n  env: [{name: A, value: 1}]\n"),
-        '5:spec.env[0].value: must be of type string: "integer"; put the value into quotes',
+        '5:spec.env[0].value: must be of type string: "integer"; put the value in quotes',
     ),
     "an unknown unit of memory": (
         server("spec:\n", "spec:\n  resources: {limits: {memory: 1GB}}\n"),
@@ -209,14 +209,14 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "a label that is a number": (
         tool("team: shop", "team: 1"),
-        "3:metadata.labels.team: must be of type string: put the value into quotes",
+        "3:metadata.labels.team: must be of type string: put the value in quotes",
     ),
     "an undeclared variable of a prompt": (
         PROMPT,
         "6:spec.template: the text uses {{who}}: declare it in variables, or remove it",
     ),
     "no spec": (TOOL.partition("spec:")[0], "1:spec: Required value"),
-    "unclosed braces": ("{", "is not YAML: "),
+    "unclosed braces": ("{", "is not valid YAML: "),
     "a path beside the Service": (
         tool(more="  path: /x\n"),
         "9:spec.path: unknown field; did you mean spec.service.path?",
@@ -259,7 +259,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "a selector in the syntax of kubectl": (
         server("{matchLabels: {team: shop}}", "team=shop"),
-        "labels stand below matchLabels: toolSelector: {matchLabels: {NAME: VALUE}}",
+        "write labels under matchLabels: toolSelector: {matchLabels: {NAME: VALUE}}",
     ),
     "labels as a list": (
         server("{matchLabels: {team: shop}}", "{matchLabels: [team]}"),
@@ -295,7 +295,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "a duplicate key": (
         f"{TOOL}  method: POST\n",
-        "9: the key 'method' is given twice; keep one of them",
+        "9: the key 'method' appears twice; keep one of them",
     ),
     "a schema that is fetched": (
         schema("{type: object, properties: {q: {$ref: 'https://x/y.json'}}}"),
@@ -326,7 +326,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "---\n".join([TOOL, tool("metadata: {name: a,", "metadata: {name: b,"), SERVER]),
         "14:spec.name: tool 'a' is already served by MCPTool default/a",
     ),
-    "one object twice": (f"{TOOL}---\n{TOOL}", "MCPTool default/a stands in "),
+    "one object twice": (f"{TOOL}---\n{TOOL}", "MCPTool default/a is also declared in "),
 }
 
 

@@ -14,11 +14,11 @@ def test_a_pod_template_is_parsed_from_yaml() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("# nothing yet\n", "holds nothing"),
-        ("\n", "holds nothing"),
+        ("# nothing yet\n", "is empty"),
+        ("\n", "is empty"),
         ("null", "podTemplate: must be of type object"),
-        ("{}\n---\n{}", "is more than one YAML document"),
-        ("spec: [", "is not YAML"),
+        ("{}\n---\n{}", "has more than one YAML document"),
+        ("spec: [", "is not valid YAML"),
         ("spec: {hostNetwork: true}", "podTemplate.spec.hostNetwork: unknown field"),
     ],
 )

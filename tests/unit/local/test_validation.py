@@ -132,8 +132,8 @@ def test_the_same_name_in_two_servers_is_valid(tmp_path: Path) -> None:
 
 def test_an_object_declared_twice_is_reported_with_the_place_of_the_first(tmp_path: Path) -> None:
     (problem,) = told(check(tmp_path, SERVER, SERVER))
-    assert problem.startswith("9:metadata.name: MCPServer default/shop stands in ")
-    assert problem.endswith("shop.yaml:1 too; keep one of them")
+    assert problem.startswith("9:metadata.name: MCPServer default/shop is also declared in ")
+    assert problem.endswith("shop.yaml:1; keep one of them")
 
 
 def test_a_missing_service_or_port_is_reported_if_the_files_have_services(tmp_path: Path) -> None:
@@ -306,7 +306,7 @@ def test_a_missing_key_in_a_secret_of_the_files_is_reported(tmp_path: Path) -> N
         ),
         (
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  n: 5\n",
-            "5:data.n: must be text",
+            "5:data.n: must be a string",
         ),
         (
             "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata:\n  token: '*'\n",

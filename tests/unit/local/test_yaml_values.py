@@ -55,6 +55,6 @@ def test_a_numeric_key_becomes_a_string() -> None:
 
 
 def test_an_error_about_invalid_yaml_has_its_line() -> None:
-    with pytest.raises(YamlError, match="is not YAML") as caught:
+    with pytest.raises(YamlError, match="is not valid YAML") as caught:
         list(yaml_values("a: 1\nb: [\n", JsonLoader))
     assert caught.value.line >= 2
