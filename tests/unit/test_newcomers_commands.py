@@ -28,6 +28,19 @@ FILES = {
     "tool.yaml": TOOL,
     "chart.yaml": SERVER.replace("shop", "{{ .Release.Name }}"),
     "typo.yaml": SERVER.replace("toolSelector", "toolSelektor"),
+    "api.yaml": "openapi: 3.1.0\npaths: {/x: {get: {tags: [pets]}}}\n",
+    "page.html": "<!DOCTYPE html>\n<title>Swagger UI</title>\n",
+    "comma.json": '{"openapi": "3.1.0",\n "paths": {,}}\n',
+    "tab.yaml": "openapi: 3.1.0\npaths:\n\t/x: {}\n",
+    "nothing.yaml": "# to be written\n",
+    "two-documents.yaml": "openapi: 3.1.0\n---\nopenapi: 3.1.0\n",
+    "async.yaml": "asyncapi: 3.0.0\n",
+    "old.json": '{"swaggerVersion": "1.2", "apis": []}',
+    "hooks.yaml": "openapi: 3.1.0\nwebhooks: {x: {post: {}}}\n",
+    "summary.yaml": "openapi: 3.1.0\npaths: {/x: {summary: Nothing.}}\n",
+    "circle.yaml": "openapi: 3.1.0\npaths: {/x: {put: {requestBody: {$ref: '#/b'}}}}\n"
+    "b: {$ref: '#/b'}\n",
+    "missing.yaml": "openapi: 3.1.0\npaths: {/x: {get: {}, put: {parameters: [{$ref: '#/p'}]}}}\n",
 }
 
 MISTAKES = {
@@ -97,6 +110,81 @@ MISTAKES = {
     "a missing document": (
         "import openapi nowhere.json",
         "nowhere.json cannot be read: No such file or directory",
+    ),
+    "a folder as a document": ("import openapi empty", "empty cannot be read: Is a directory"),
+    "a document at an address that is not HTTP": (
+        "import openapi ftp://example.com/api.yaml",
+        "ftp://example.com/api.yaml cannot be read: use a file, or a URL with https or http",
+    ),
+    "a URL without a host": ("import openapi https://", "https:// is not a valid URL"),
+    "the page that shows a document": (
+        "import openapi page.html",
+        "page.html is HTML or XML: use the URL of the JSON or YAML document",
+    ),
+    "a comma too many": (
+        "import openapi comma.json",
+        "comma.json:2: is not valid JSON: Expecting property name enclosed in double quotes",
+    ),
+    "a tab in a document": (
+        "import openapi tab.yaml",
+        "tab.yaml:3: is not valid YAML: found character that cannot start any token; indent YAML",
+    ),
+    "a document without text": ("import openapi nothing.yaml", "nothing.yaml is empty"),
+    "two documents in a file": (
+        "import openapi two-documents.yaml",
+        "two-documents.yaml has 2 YAML documents: keep one",
+    ),
+    "a document of something else": (
+        "import openapi async.yaml",
+        "async.yaml: the document has no field openapi or swagger; use a document of OpenAPI 3.x",
+    ),
+    "a document of an early Swagger": (
+        "import openapi old.json",
+        "old.json: the document has the version '1.2'; use a document of OpenAPI 3.x or Swagger",
+    ),
+    "a document with webhooks only": (
+        "import openapi hooks.yaml",
+        "hooks.yaml: the document has no paths, so there are no operations to import",
+    ),
+    "paths without operations": (
+        "import openapi summary.yaml",
+        "the paths of the document have no operations",
+    ),
+    "a reference that refers to itself": (
+        "import openapi circle.yaml",
+        "no operation can be imported: PUT /x: refers to '#/b', which refers to itself",
+    ),
+    "a tag that no operation has": (
+        "import openapi api.yaml --include tag=dogs",
+        "no operation matches --include and --exclude; the tags are pets (1)",
+    ),
+    "a pattern without its kind": (
+        "import openapi api.yaml --include pets",
+        "--include: 'pets' is not KIND=PATTERN with the kind tag, path, operation or method",
+    ),
+    "a Service and a URL": (
+        "import openapi api.yaml --service pets --external https://api.example.com",
+        "specify either --service or --external, not both",
+    ),
+    "a port that no Service can have": (
+        "import openapi api.yaml --service pets:99999",
+        "--service: 'pets:99999' is not [NAMESPACE/]SERVICE[:PORT], such as orders:8080",
+    ),
+    "a port that no URL can have": (
+        "import openapi api.yaml --external https://api.example.com:0/v1",
+        "--external: 'https://api.example.com:0/v1' is not a URL, such as https://api.example.com",
+    ),
+    "a folder that is not there": (
+        "import openapi api.yaml --output nowhere/tools.yaml",
+        "nowhere/tools.yaml cannot be written: No such file or directory",
+    ),
+    "an earlier import that is not there": (
+        "import openapi api.yaml --diff nowhere.yaml",
+        "nowhere.yaml:1: cannot be read: No such file or directory",
+    ),
+    "an operation that --strict does not skip": (
+        "import openapi missing.yaml --strict",
+        "1 operation skipped, and --strict is set, so no YAML is written",
     ),
     "no kubeconfig for the operator": (
         "operator --kubeconfig=nowhere",

@@ -29,7 +29,7 @@ def run_import(settings: ImportSettings) -> bool:
             is set.
     """
     if settings.service and settings.external:
-        raise SettingsError("--service and --external exclude each other: specify one of them")
+        raise SettingsError("specify either --service or --external, not both")
     source = read_source(settings.source, settings.references_from)
     imported = import_openapi(source.documents, settings.options)
     shown = source.shown
@@ -43,14 +43,14 @@ def run_import(settings: ImportSettings) -> bool:
         _write(settings.report, "".join(f"{line}\n" for line in lines))
     if settings.strict and imported.report.skipped:
         skipped = count(len(imported.report.skipped), "operation")
-        raise OpenApiError(f"{skipped} skipped, and --strict was given: no YAML is written")
+        raise OpenApiError(f"{skipped} skipped, and --strict is set, so no YAML is written")
     if settings.diff:
         return _compare(settings.diff, files, imported)
     for file, text in files.items():
         _write(file, text)
     for file in _earlier(settings.output) if settings.output else ():
         if file not in files:
-            sys.stderr.write(f"note: {file} is of an earlier import: remove it\n")
+            sys.stderr.write(f"note: {file} is left from an earlier import: remove it\n")
     return True
 
 
@@ -70,7 +70,14 @@ def _earlier(place: Path) -> list[Path]:
     """Return the file, or the files in the folder that an import wrote."""
     if not place.is_dir():
         return [place]
-    return [file for file in sorted(place.glob("*.yaml")) if MADE_BY in file.read_text("utf-8-sig")]
+    return [file for file in sorted(place.glob("*.yaml")) if _is_import(file)]
+
+
+def _is_import(file: Path) -> bool:
+    try:
+        return MADE_BY.encode() in file.read_bytes()
+    except OSError:
+        return False  # a folder, or a file that other users own
 
 
 def _compare(place: Path, files: Mapping[Path | None, str], imported: Imported) -> bool:

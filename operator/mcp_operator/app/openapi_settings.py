@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from mcp_operator.importers.options import (
     KINDS,
@@ -28,6 +28,13 @@ def _labels(value: Sequence[str] | Mapping[str, str]) -> Mapping[str, str]:
     return {key: label for key, _, label in pairs}
 
 
+def _with_port(value: str) -> str:
+    """Refuse a Service or a URL with a port that no server can have."""
+    if urlsplit(value if "://" in value else f"//{value.rpartition('/')[2]}").port == 0:
+        raise ValueError("port 0")
+    return value
+
+
 Criteria = Annotated[
     tuple[Annotated[str, Field(pattern=rf"^({'|'.join(KINDS)})=.+$")], ...],
     BeforeValidator(parts),
@@ -39,7 +46,9 @@ Criteria = Annotated[
     ),
 ]
 Name = Annotated[
-    str, Field(pattern=rf"^$|{DNS_LABEL}"), Setting("a DNS label, such as petstore", "NAME")
+    str,
+    Field(pattern=rf"^$|{DNS_LABEL}"),
+    Setting("a DNS label, such as petstore: lower-case letters, digits and '-'", "NAME"),
 ]
 
 
@@ -59,6 +68,7 @@ class ImportSettings(Options):
     service: Annotated[
         str,
         Field(pattern=rf"^$|{SERVICE}"),
+        AfterValidator(_with_port),
         Setting("[NAMESPACE/]SERVICE[:PORT], such as orders:8080", "[NAMESPACE/]SERVICE[:PORT]"),
     ] = ""
     """The Service that runs the API. Empty: a placeholder, the name of the objects and port 80."""
@@ -67,6 +77,7 @@ class ImportSettings(Options):
         Field(
             pattern=r"^$|^https?://[a-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?$"
         ),
+        AfterValidator(_with_port),
         Setting("a URL, such as https://api.example.com/v1", "URL"),
     ] = ""
     """The URL of an API outside of the cluster, instead of --service."""
@@ -91,13 +102,13 @@ class ImportSettings(Options):
     server: Annotated[
         str,
         Field(pattern=r"^$|^[a-z0-9]([-a-z0-9]{0,50}[a-z0-9])?$"),
-        Setting("the name of an MCPServer, at most 52 characters", "NAME"),
+        Setting("a DNS label of at most 52 characters, such as shop", "NAME"),
     ] = ""
     """The name of an MCPServer to write as well; it selects the objects. Empty: none."""
     tool_prefix: Annotated[
         str,
         Field(pattern=r"^[A-Za-z0-9_-]{0,32}$"),
-        Setting("at most 32 letters, digits, '_' and '-'", "TEXT"),
+        Setting("a text of at most 32 letters, digits, '_' and '-'", "TEXT"),
     ] = ""
     """A prefix for the names of all tools."""
     include: Criteria = ()

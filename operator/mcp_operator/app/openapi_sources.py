@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +23,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import aiohttp
 
 from mcp_operator.importers.documents import Documents, OpenApiError, external_references
+from mcp_operator.local.hints import hint_of_line
 from mcp_operator.local.yaml_values import JsonLoader, YamlError, yaml_values
 
 MAX_BYTES: Final = 64 * 1024 * 1024
@@ -32,6 +35,10 @@ TIMEOUT: Final = 30.0
 
 STDIN: Final = "-"
 _STDIN_URI: Final = "stdin:"
+
+_MARKUP: Final = re.compile(r"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
+_JSON: Final = re.compile(r"\s*\{\s*\"")
+"""The start of a JSON object; YAML is rarely written like that."""
 
 _ACCEPT: Final = "application/json, application/yaml;q=0.9, */*;q=0.5"
 
@@ -72,7 +79,8 @@ def read_source(source: str, allowed: Sequence[str] = ()) -> Source:
     contents = {uri: content}
     unread: dict[str, str] = {}
     places = _Places(uri, allowed)
-    pending = sorted(external_references(roots[uri], uri))
+    with _naming(source):
+        pending = sorted(external_references(roots[uri], uri))
     while pending:
         wanted = pending.pop(0)
         if wanted in roots or wanted in unread:
@@ -84,8 +92,18 @@ def read_source(source: str, allowed: Sequence[str] = ()) -> Source:
             pending += sorted(external_references(roots[wanted], wanted))
         except OpenApiError as error:
             unread[wanted] = str(error)
-    documents, digest = Documents(uri, roots, unread), _digest(contents)
-    return Source(documents, _shown(source), digest, len(roots), tuple(notes))
+    with _naming(source):
+        documents = Documents(uri, roots, unread)
+    return Source(documents, _shown(source), _digest(contents), len(roots), tuple(notes))
+
+
+@contextmanager
+def _naming(source: str) -> Iterator[None]:
+    """Put the name of the document before the text of an error."""
+    try:
+        yield
+    except OpenApiError as error:
+        raise OpenApiError(f"{_shown(source)}: {error}") from error
 
 
 class _Reader:
@@ -107,7 +125,7 @@ class _Reader:
         """
         self._documents += 1
         if self._documents > MAX_DOCUMENTS:
-            raise OpenApiError(f"more than {MAX_DOCUMENTS} documents are referred to")
+            raise OpenApiError(f"the document refers to more than {MAX_DOCUMENTS} others")
         rest = MAX_BYTES - self._bytes
         if uri == _STDIN_URI:
             found, content = uri, sys.stdin.buffer.read(rest + 1)
@@ -153,6 +171,8 @@ class _Places:
 def _uri(source: str) -> str:
     if source == STDIN:
         return _STDIN_URI
+    if "://" in source and not _is_url(source):
+        raise OpenApiError(f"{source} cannot be read: use a file, or a URL with https or http")
     return source if _is_url(source) else Path(source).resolve().as_uri()
 
 
@@ -198,37 +218,47 @@ async def _fetched(url: str, limit: int, *, follow: bool) -> tuple[str, bytes]:
             return str(response.url), content
     except TimeoutError as error:
         raise OpenApiError(f"{_shown(url)} did not answer within {TIMEOUT:g} seconds") from error
+    except aiohttp.InvalidURL as error:
+        raise OpenApiError(f"{_shown(url)} is not a valid URL") from error
     except (aiohttp.ClientError, ValueError) as error:
         raise OpenApiError(f"{_shown(url)} cannot be read: {error}") from error
 
 
 def _parsed(content: bytes, name: str, notes: list[str]) -> Any:
     """Parse JSON, or YAML if it is not JSON."""
-    shown = "standard input" if name == STDIN else _shown(name)
+    shown = _shown(name)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise OpenApiError(f"{shown} is not UTF-8 text") from error
+    if _MARKUP.match(text):
+        raise OpenApiError(f"{shown} is HTML or XML: use the URL of the JSON or YAML document")
     try:
         return json.loads(text, parse_constant=_no_constant)
     except RecursionError as error:
         raise OpenApiError(f"{shown} is nested too deeply") from error
+    except json.JSONDecodeError as error:
+        wrong = f"{error.lineno}: is not valid JSON: {error.msg}" if _JSON.match(text) else ""
     except ValueError:
-        return _yaml(text, shown, notes)
+        wrong = ""
+    return _yaml(text, shown, notes, wrong)
 
 
-def _yaml(text: str, shown: str, notes: list[str]) -> Any:
+def _yaml(text: str, shown: str, notes: list[str], wrong: str) -> Any:
+    """Parse YAML; `wrong` is what is wrong with it as JSON, if it is likely meant to be JSON."""
     repeated: list[tuple[str, int]] = []
     try:
         values = [value for value, _ in yaml_values(text, partial(JsonLoader, repeated=repeated))]
     except YamlError as error:
-        raise OpenApiError(f"{shown}:{error.line}: {error}") from error
+        told = wrong or f"{error.line}: {error}{hint_of_line(text, error.line)}"
+        raise OpenApiError(f"{shown}:{told}") from error
     except RecursionError as error:
         raise OpenApiError(f"{shown} is nested too deeply") from error
     if len(values) != 1:
-        raise OpenApiError(f"{shown} holds {len(values)} YAML documents: give one")
+        held = f"has {len(values)} YAML documents: keep one" if values else "is empty"
+        raise OpenApiError(f"{shown} {held}")
     notes += [
-        f"the key {name!r} is given twice, and the last one counts ({shown}:{line})"
+        f"the key {name!r} appears twice, and the import uses the last value ({shown}:{line})"
         for name, line in repeated
     ]
     return values[0]

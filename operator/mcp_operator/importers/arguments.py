@@ -80,7 +80,10 @@ class Arguments:
         if self._documents.dialect is Dialect.SWAGGER_2:
             fields = [part for part in parts if part.text("in") in ("body", "formData")]
             if len(fields) > 1 and any(part.text("in") == "body" for part in fields):
-                notes.append("beside a body there are no other bodies and no fields of a form")
+                notes.append(
+                    "a request has either one body or the fields of a form, so only the first "
+                    "body is used"
+                )
             consumed = operation.place.at("consumes")
             if not isinstance(consumed.node, list):
                 consumed = self._documents.main.at("consumes")
@@ -91,12 +94,14 @@ class Arguments:
             described = [openapi3.parameter(part) for part in parts]
         kept = [one for one in described if _is_argument(one, notes)]
         notes += [
-            f"the style {one.style} is none of a parameter in {one.location}, so it is not used"
+            f"the {one.location} parameter {one.name} cannot have the style {one.style}, so it "
+            "has the default style"
             for one in kept
             if one.style and not has_style(one.location, one.style)
         ]
         notes += [
-            f"the header {one.name} may carry a secret: consider request.headers with a Secret"
+            f"the header {one.name} may carry a secret: if so, remove the argument, and set the "
+            "header from a Secret in request.headers"
             for one in kept
             if one.location == "header" and looks_secret(one.name)
         ]
@@ -171,7 +176,11 @@ def in_order(
     given = tuple(arguments)
     declared = {one.field.name: one for one in given if one.location == "path"}
     names = tuple(path)
-    notes += [f"the path does not contain {{{name}}}" for name in declared if name not in names]
+    notes += [
+        f"the path does not contain {{{name}}}, so the path parameter is left out"
+        for name in declared
+        if name not in names
+    ]
     undeclared: Any = {"type": "string"}
     ordered = [
         declared.get(name) or Argument("path", Field(name, undeclared, required=True))
@@ -182,14 +191,19 @@ def in_order(
 
 def _is_argument(parameter: Parameter, notes: list[str]) -> bool:
     name, location = parameter.name, parameter.location
-    if location not in ("path", "query", "header", "cookie") or not name:
-        notes.append(f"the parameter {name!r} is in {location!r}, which HTTP does not have")
+    if not name:
+        notes.append(f"a parameter in {location!r} has no name, so it is left out")
+    elif location not in ("path", "query", "header", "cookie"):
+        notes.append(
+            f"the parameter {name!r} is in {location!r} and not in path, query, header or cookie, "
+            "so it is left out"
+        )
     elif location == "header" and name.lower() in _NOT_FOR_ARGUMENTS:
         notes.append(f"the gateway sets the header {name}, so it is not an argument")
     elif location != "path" and not is_target(name, location):
-        wrong = f"no argument can be sent as the {location} parameter {name!r}"
+        wrong = f"the {location} parameter {name!r} has a name that a tool cannot send"
         if parameter.required:
-            raise OpenApiError(f"{wrong}, which is required")
+            raise OpenApiError(f"{wrong}, and it is required")
         notes.append(f"{wrong}, so it is left out")
     else:
         return True

@@ -146,7 +146,7 @@ class Bodies:
         opened = self._united(self._linker.opened(schema))
         properties = opened.get("properties", {})
         if media.type == MULTIPART and not properties:
-            raise OpenApiError("its multipart/form-data body has no named parts")
+            raise OpenApiError("the parts of its multipart/form-data body have no names")
         unnamable = _unnamable(properties)
         if media.type == FORM_TYPE and (as_whole or not properties or unnamable):
             needed = body.required or bool(opened.get("required"))
@@ -155,13 +155,18 @@ class Bodies:
         required = opened.get("required", ())
         missed = next((name for name in unnamable if name in required), None)
         if missed is not None:
-            raise OpenApiError(f"it requires the part {missed!r}, which no argument can be sent as")
+            raise OpenApiError(
+                f"the part {missed!r} has a name that a tool cannot send, and it is required"
+            )
         fields = tuple(
             self._form_field(name, schema, name in required, media)
             for name, schema in properties.items()
             if name not in unnamable
         )
-        left_out = tuple(f"no argument can be sent as the part {name!r}" for name in unnamable)
+        left_out = tuple(
+            f"the part {name!r} has a name that a tool cannot send, so it is left out"
+            for name in unnamable
+        )
         return BodyPlan(
             media.type, fields, others=opened.get("additionalProperties"), notes=left_out
         )

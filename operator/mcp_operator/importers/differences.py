@@ -33,7 +33,7 @@ class Differences:
             if names:
                 yield f"{what}: {', '.join(names)}"
         if self.others:
-            yield f"changed beside the tools: {', '.join(self.others)}"
+            yield f"changed outside of the tools: {', '.join(self.others)}"
 
 
 def differences(old: Iterable[JsonObject], new: Iterable[JsonObject]) -> Differences:

@@ -141,7 +141,7 @@ class Documents:
             if not isinstance(reference, str):
                 return part
             part = self.follow(reference, part.base)
-        raise OpenApiError(f"refers to {part.mapping['$ref']!r}, which leads in a circle")
+        raise OpenApiError(f"refers to {part.mapping['$ref']!r}, which refers to itself")
 
 
 def external_references(root: Any, base: str) -> set[str]:
@@ -178,7 +178,8 @@ def _joined(base: str, reference: str) -> str:
 def _dialect(root: Any) -> Dialect:
     if not isinstance(root, dict):
         raise OpenApiError("this is not an OpenAPI document: its root is not an object")
-    version = str(root.get("openapi") or root.get("swagger") or "")
+    written = (root.get(name) for name in ("openapi", "swagger", "swaggerVersion"))
+    version = str(next(filter(None, written), ""))
     if "swagger" in root and version.startswith("2"):
         dialect = Dialect.SWAGGER_2
     elif "openapi" in root and (version == "3" or version.startswith("3.0")):
@@ -186,10 +187,10 @@ def _dialect(root: Any) -> Dialect:
     elif "openapi" in root and version.startswith("3."):
         dialect = Dialect.OPENAPI_3_1
     else:
-        given = f"says version {version!r}" if version else "has neither `openapi` nor `swagger`"
-        raise OpenApiError(f"the document {given}; give one of OpenAPI 3.x or Swagger 2.0")
+        given = f"has the version {version!r}" if version else "has no field openapi or swagger"
+        raise OpenApiError(f"the document {given}; use a document of OpenAPI 3.x or Swagger 2.0")
     if not isinstance(root.get("paths"), dict) or not root["paths"]:
-        raise OpenApiError("the document has no paths, so there is nothing to call")
+        raise OpenApiError("the document has no paths, so there are no operations to import")
     return dialect
 
 

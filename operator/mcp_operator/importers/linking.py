@@ -75,11 +75,11 @@ class Detail:
 FULL: Final = Detail(1000, 1000, examples=True)
 DETAILS: Final = (
     (FULL, ""),
-    (Detail(1000, 160), "descriptions shortened"),
-    (Detail(400, 80), "descriptions shortened"),
-    (Detail(400, 0), "descriptions left out"),
-    *((Detail(400, 0, depth=depth), f"cut at level {depth}") for depth in (9, 7, 6, 5)),
-    *((Detail(400, 60, depth=depth), f"cut at level {depth}") for depth in (4, 3, 2, 1)),
+    (Detail(1000, 160), "its descriptions are shortened"),
+    (Detail(400, 80), "its descriptions are shortened"),
+    (Detail(400, 0), "its descriptions are left out"),
+    *((Detail(400, 0, depth=depth), f"it is cut at level {depth}") for depth in (9, 7, 6, 5)),
+    *((Detail(400, 60, depth=depth), f"it is cut at level {depth}") for depth in (4, 3, 2, 1)),
 )
 """From the most to the least detail, each with the report's words for the loss."""
 

@@ -85,7 +85,7 @@ def untranslated(node: Mapping[str, Any]) -> Iterator[str]:
         else:
             fits = keyword in _UNDERSTOOD or keyword.startswith("x-")
         if not fits and value is not None:
-            why = "has no such value" if keyword in _HOLDING else "is not supported here"
+            why = "cannot have this value" if keyword in _HOLDING else "is not supported"
             yield f"the keyword {shortened(keyword, 40)} {why}, so it is left out"
 
 

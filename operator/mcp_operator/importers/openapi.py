@@ -47,12 +47,13 @@ def import_openapi(documents: Documents, options: ImportOptions) -> Imported:
     unread = tuple(unread_paths(documents))
     if not every:
         why = f": {unread[0][0]} {unread[0][1]}" if unread else ""
-        raise OpenApiError(f"the document has paths, and no operation in them{why}")
+        raise OpenApiError(f"the paths of the document have no operations{why}")
     names = tool_names(every, options.tool_prefix)
     chosen = selected(every, options.include, options.exclude, everything=options.everything)
     tools, skipped, notes = _tools(documents, chosen, names, options)
     if not tools:
-        reasons = "; ".join(dict.fromkeys(reason for _, reason in skipped))
+        first = {reason: label for label, reason in reversed(skipped)}
+        reasons = "; ".join(f"{label}: {reason}" for reason, label in reversed(first.items()))
         raise OpenApiError(f"no operation can be imported: {reasons}")
     info = documents.main.at("info").mapping
     base = base_name(info.get("title"), options)
@@ -92,7 +93,7 @@ def _tools(
             skipped.append((operation.label, str(error)))
             continue
         except RecursionError:
-            skipped.append((operation.label, "its schemas are nested too deep"))
+            skipped.append((operation.label, "its schemas are nested too deeply"))
             continue
         tools.append((name, tool))
         for text in tool.notes:

@@ -41,7 +41,7 @@ def described_path(operation: Operation) -> tuple[str, list[tuple[str, str]]]:
     constants = [(unquote(name), unquote(value)) for name, _, value in pairs]
     whole = quote(f"{operation.base_path}/{path.lstrip('/')}", safe=_SAFE)
     if {".", ".."} & set(whole.split("/")):
-        raise OpenApiError(f"its path {whole} has the segment . or .., which clients resolve")
+        raise OpenApiError(f"its path {whole} has a segment . or .., which HTTP clients remove")
     if len(whole) > MAX_PATH:
         raise OpenApiError(f"its path has more than {MAX_PATH} characters")
     return whole, constants

@@ -73,7 +73,7 @@ def _names(names: Any, keyword: str) -> tuple[Any, str]:
     if others:
         return kept, f"{keyword} lists {as_told(others[0])}, which is not a name, so it is left out"
     again = next(name for index, name in enumerate(names) if name in names[:index])
-    return kept, f"{keyword} lists {as_told(again)} more than once, and once is enough"
+    return kept, f"{keyword} lists {as_told(again)} more than once, so it is kept only once"
 
 
 def _pattern(pattern: str) -> tuple[str, str]:
@@ -81,7 +81,7 @@ def _pattern(pattern: str) -> tuple[str, str]:
     if found is None:
         return pattern, ""
     meant = f"(?i:{found[1]})" if "i" in found[2] else found[1]
-    return meant, f"the pattern {as_told(pattern)} has slashes around it, so it is read without"
+    return meant, f"the pattern {as_told(pattern)} has slashes around it, which are removed"
 
 
 def _enum(values: list[Any], types: Sequence[str]) -> tuple[list[Any], str]:
@@ -93,7 +93,8 @@ def _enum(values: list[Any], types: Sequence[str]) -> tuple[list[Any], str]:
     wrong = [value for value, other in zip(values, meant, strict=True) if value is not other]
     if not wrong:
         return values, ""
-    return meant, f"the enum of type {type_} has {as_told(wrong[0])}, which is read as that type"
+    told = as_told(wrong[0])
+    return meant, f"the enum of type {type_} has {told}, which is converted to that type"
 
 
 def _as_type(value: Any, type_: str) -> Any:

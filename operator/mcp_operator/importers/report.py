@@ -65,7 +65,7 @@ class Report:
             yield from (f"note: {text} ({_about(note, shown)})" for note in notes[:shown])
             more = len(notes[_SHOWN:]) if shown else 0
             if more:
-                yield f"note: {text} ({count(more, 'more place')}: --report FILE names them)"
+                yield f"note: {text} ({count(more, 'more place')}: --report FILE lists them)"
         left = self.operations - self.chosen
         made = f"{count(self.tools, 'tool')} in {count(self.objects, 'object')}"
         yield ", ".join(
@@ -74,7 +74,7 @@ class Report:
                 (
                     f"{count(self.operations, 'operation')}: {made}",
                     f"{len(self.skipped)} skipped",
-                    f"{left} not asked for" if left else "",
+                    f"{left} not selected" if left else "",
                 ),
             )
         )

@@ -97,7 +97,7 @@ class Schemas:
         try:
             target = self._followed(part, anchors)
         except OpenApiError as error:
-            self.lose(part, f"{error}: any value is taken")
+            self.lose(part, f"{error}, so any value is accepted")
             return None
         if target is None:
             return None
@@ -134,7 +134,7 @@ class Schemas:
             meaningless = [keyword for keyword in rest if keyword not in ("type", HIDDEN)]
             if meaningless:
                 names = ", ".join(meaningless)
-                lost.append(f"{names} beside a $ref has no meaning before OpenAPI 3.1")
+                lost.append(f"before OpenAPI 3.1, keywords beside a $ref have no effect: {names}")
             return {"$ref": target, **said}
         return {"allOf": [{"$ref": target}, rest], **said}
 

@@ -153,7 +153,7 @@ class Security:
         return bool(access.schemes) and bare in _SECRET_NAMES and told
 
     def _why_not(self, name: str) -> str:
-        return "not supported" if name in self._declared else "not declared in the document"
+        return "not supported" if name in self._declared else "not declared"
 
     def _rank(self, way: Iterable[str]) -> int:
         return sum(self._schemes[name].rank for name in way)

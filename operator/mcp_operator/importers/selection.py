@@ -45,12 +45,12 @@ def selected(
         and not any(_matches(operation, one) for one in unwanted)
     ]
     if not chosen:
-        raise OpenApiError(f"no operation matches what to include and exclude; {_tags(operations)}")
+        raise OpenApiError(f"no operation matches --include and --exclude; {_tags(operations)}")
     if len(chosen) > MAX_UNASKED and not (everything or wanted or unwanted):
         raise OpenApiError(
-            f"the document has {len(chosen)} operations, and models choose badly among more than "
-            f"{MAX_UNASKED} tools: choose with --include, or take all with --all; "
-            f"{_tags(operations)}"
+            f"the document has {len(chosen)} operations, and models often choose the wrong tool "
+            f"among more than {MAX_UNASKED}: select operations with --include, or import all with "
+            f"--all; {_tags(operations)}"
         )
     return chosen
 
@@ -81,7 +81,7 @@ def _tags(operations: Iterable[Operation]) -> str:
     """Describe the tags of the operations, the most used first."""
     counts = Counter(tag for operation in operations for tag in operation.tags)
     if not counts:
-        return "its operations have no tags"
+        return "the operations have no tags"
     shown = [f"{tag} ({count})" for tag, count in counts.most_common(12)]
     more = f" and {len(counts) - len(shown)} more" if len(counts) > len(shown) else ""
-    return f"its tags are {', '.join(shown)}{more}"
+    return f"the tags are {', '.join(shown)}{more}"

@@ -111,7 +111,10 @@ class ToolMaker:
         self._linker.reset()
         notes: list[str] = []
         access = self._arguments.access(operation)
-        notes += [f"the security scheme {one} is {why}" for one, why in access.unsupported]
+        notes += [
+            f"the security scheme {one} is {why}, so the tool has no credentials"
+            for one, why in access.unsupported
+        ]
         path, query = described_path(operation)
         body, outside = self._arguments.read(operation, access, notes)
         outside = in_order(places(path), outside, notes)
@@ -124,7 +127,8 @@ class ToolMaker:
             names, mappings = self._named(operation, arguments)
         if len(mappings) > MAX_MAPPINGS:
             raise OpenApiError(
-                f"more than {MAX_MAPPINGS} of its arguments need an entry in request.arguments"
+                f"more than {MAX_MAPPINGS} of its arguments need an entry in request.arguments, "
+                "which is the limit of an MCPTool"
             )
         output_schema = self._output_schema(operation, notes)
         return Tool(
@@ -154,7 +158,7 @@ class ToolMaker:
         if body is None:
             return None
         if operation.method in BODYLESS:
-            notes.append(f"a {operation.method} request has no body")
+            notes.append(f"a {operation.method} request has no body, so the body is left out")
             return None
         as_whole = operation.method in IN_QUERY and not body.required
         plan = self._bodies.plan(body, as_whole=as_whole)
@@ -218,7 +222,7 @@ class ToolMaker:
         try:
             part = _result(self._documents, operation)
         except OpenApiError as error:
-            notes.append(f"the response {error}, so there is no outputSchema")
+            notes.append(f"the response {error}, so the tool has no outputSchema")
             return None
         if part is None:
             return None
@@ -226,7 +230,7 @@ class ToolMaker:
         linker.reset()
         schema = linker.opened(self._results.translate(part))
         if schema.get("type") != "object":
-            notes.append("the result is not an object, so there is no outputSchema")
+            notes.append("the result is not an object, so the tool has no outputSchema")
             return None
         return _linked(linker, schema, "result", notes)
 
@@ -234,7 +238,7 @@ class ToolMaker:
 def _linked(linker: Linker, schema: JsonObject, what: str, notes: list[str]) -> JsonObject:
     linked = linker.link(schema)
     if linked.loss:
-        notes.append(f"schema of the {what}: {linked.loss}")
+        notes.append(f"the schema of the {what} is too large, so {linked.loss}")
     return linked.schema
 
 

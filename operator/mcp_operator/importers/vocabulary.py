@@ -31,8 +31,8 @@ BODYLESS: Final = frozenset({"HEAD", "TRACE"})
 """Methods whose requests have no body: RFC 9110, sections 9.3.2 and 9.3.8."""
 
 UNSUPPORTED: Final = {
-    "QUERY": "QUERY is not a method that an MCPTool can send",
-    "TRACE": "TRACE only returns the request itself",
+    "QUERY": "an MCPTool cannot send the method QUERY",
+    "TRACE": "a TRACE request returns only the request itself",
 }
 """Methods of operations that do not become tools, and why."""
 

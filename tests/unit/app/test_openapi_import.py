@@ -138,7 +138,7 @@ def test_strict_makes_skipped_operations_an_error_and_writes_nothing(
 ) -> None:
     document = source(tmp_path, openapi({"/x": {"get": {}, "trace": {}}}))
 
-    with pytest.raises(OpenApiError, match="1 operation skipped, and --strict was given"):
+    with pytest.raises(OpenApiError, match="1 operation skipped, and --strict is set"):
         run_import(settings(document, strict="true"))
     shown = capsys.readouterr()
     assert shown.out == ""
@@ -216,7 +216,7 @@ def test_notes_of_the_reader_are_part_of_the_report(tmp_path: Path, capsys: Outp
     told = capsys.readouterr().err
     assert told == report.read_text(encoding="utf-8")
     assert told.startswith(
-        "note: the key 'info' is given twice, and the last one counts (api.yaml:3)"
+        "note: the key 'info' appears twice, and the import uses the last value (api.yaml:3)"
     )
 
 
@@ -268,5 +268,20 @@ def test_a_diff_of_a_folder_compares_each_file_and_reports_extra_files(
 
     assert run_import(settings(later, output=str(folder), **given))
     left = folder / "mcptool-shop-a.yaml"
-    assert capsys.readouterr().err.endswith(f"note: {left} is of an earlier import: remove it\n")
+    assert capsys.readouterr().err.endswith(
+        f"note: {left} is left from an earlier import: remove it\n"
+    )
     assert left.exists()
+
+
+def test_other_files_and_folders_beside_the_imported_ones_do_not_matter(
+    tmp_path: Path, capsys: Output
+) -> None:
+    folder = tmp_path / "tools"
+    (folder / "folder.yaml").mkdir(parents=True)
+    (folder / "utf16.yaml").write_text("a: 1", encoding="utf-16")
+    document = source(tmp_path, real("alertmanager"))
+
+    assert run_import(settings(document, output=str(folder)))
+    assert "remove it" not in capsys.readouterr().err
+    assert run_import(settings(document, diff=str(folder)))

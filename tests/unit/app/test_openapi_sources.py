@@ -76,14 +76,14 @@ def test_a_dash_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("[1, 2]", "its root is not an object"),
         ("just text", "its root is not an object"),
-        ('{"info": {}}', "has neither `openapi` nor `swagger`"),
-        ('{"openapi": "4.0", "paths": {}}', "says version '4.0'"),
+        ('{"info": {}}', "has no field openapi or swagger"),
+        ('{"openapi": "4.0", "paths": {}}', "has the version '4.0'"),
         ('{"openapi": "3.1.0", "paths": {}}', "has no paths"),
         ("a: [", r"api\.json:\d+: is not valid YAML"),
-        ("a: 1\n---\nb: 2\n", "holds 2 YAML documents"),
-        ("", "holds 0 YAML documents"),
+        ("a: 1\n---\nb: 2\n", "has 2 YAML documents: keep one"),
+        ("", "is empty"),
         ("[" * 100_000, "nested too deep|is not valid YAML"),
-        ('{"a": NaN}', "its root is not an object|has neither"),
+        ('{"a": NaN}', "its root is not an object|has no field"),
     ],
 )
 def test_a_file_that_is_not_a_document_is_rejected_with_the_reason(
@@ -285,5 +285,5 @@ def test_a_repeated_key_takes_its_last_value_and_adds_a_note(
     assert source.documents.main.at("components", "schemas").node == {"B": {}}
     line = text.count("\n")
     assert source.notes == (
-        f"the key 'schemas' is given twice, and the last one counts (api.json:{line})",
+        f"the key 'schemas' appears twice, and the import uses the last value (api.json:{line})",
     )

@@ -137,7 +137,9 @@ def test_a_body_of_a_head_request_is_dropped_with_a_note() -> None:
 
     outcome = imported(openapi(paths))
     assert "inputSchema" not in outcome.objects[0]["spec"]["tools"][0]
-    assert "note: a HEAD request has no body (make)" in list(outcome.report.lines())
+    assert "note: a HEAD request has no body, so the body is left out (make)" in list(
+        outcome.report.lines()
+    )
 
 
 def test_files_of_a_multipart_form_are_arguments_in_base64() -> None:
@@ -266,7 +268,7 @@ def test_a_binary_media_type_is_preferred_to_json_with_binary_format() -> None:
     ("type_", "reason"),
     [
         ("multipart/mixed", "have no names"),
-        ("multipart/form-data", "has no named parts"),
+        ("multipart/form-data", "body have no names"),
     ],
 )
 def test_an_operation_with_a_multipart_body_without_fields_is_skipped(
@@ -327,11 +329,11 @@ def test_a_part_that_cannot_be_sent_skips_the_operation_only_if_it_is_required(n
     outcome = imported(openapi(paths))
     assert [problems(obj) for obj in outcome.objects] == [[]]
     assert [note.text for note in outcome.report.notes] == [
-        f"no argument can be sent as the part {name!r}"
+        f"the part {name!r} has a name that a tool cannot send, so it is left out"
     ]
     schema["required"] = [name]
     ((_, reason),) = imported(openapi(paths)).report.skipped
-    assert reason == f"it requires the part {name!r}, which no argument can be sent as"
+    assert reason == f"the part {name!r} has a name that a tool cannot send, and it is required"
 
 
 @pytest.mark.parametrize(

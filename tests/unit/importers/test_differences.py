@@ -31,14 +31,14 @@ def test_changes_outside_of_the_tools_are_listed_by_object() -> None:
     new = imported(openapi(PATHS), server="mcp", labels={"a": "b"}).objects
 
     assert list(differences(old, new).lines()) == [
-        "changed beside the tools: MCPTool shop, MCPServer mcp"
+        "changed outside of the tools: MCPTool shop, MCPServer mcp"
     ]
 
 
 def test_objects_of_other_kinds_are_compared() -> None:
     found = differences([{"kind": "ConfigMap", "spec": {"tools": "x"}}], [{"kind": "List"}])
 
-    assert list(found.lines()) == ["changed beside the tools: ConfigMap None, List None"]
+    assert list(found.lines()) == ["changed outside of the tools: ConfigMap None, List None"]
 
 
 def test_a_difference_is_shown_in_unified_format() -> None:

@@ -61,9 +61,9 @@ def test_a_large_schema_with_many_uses_becomes_a_definition() -> None:
     ("max_bytes", "loss"),
     [
         (64_000, ""),
-        (8_000, "descriptions shortened"),
-        (2_000, "descriptions left out"),
-        (1_100, "cut at level"),
+        (8_000, "its descriptions are shortened"),
+        (2_000, "its descriptions are left out"),
+        (1_100, "it is cut at level"),
     ],
 )
 def test_a_schema_that_is_too_large_is_reduced_with_a_note(max_bytes: int, loss: str) -> None:
@@ -191,4 +191,4 @@ def test_a_tool_that_costs_too_much_is_skipped_and_others_are_imported() -> None
     outcome = named(types, of("X0"))
     ((label, reason),) = outcome.report.skipped
     assert (label, outcome.report.tools) == ("POST /things", 1)
-    assert "extend each other in more than 500000 ways" in reason
+    assert "merging its allOf takes more than 500000 steps" in reason

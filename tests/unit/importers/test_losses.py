@@ -33,8 +33,8 @@ def notes(document: dict[str, Any], *others: tuple[str, Any], **options: Any) ->
         ({"type": "integer", "minimum": "ten"}, 'minimum to be "ten"'),
         ({"type": "string", "required": True}, "required to be true"),
         ({"type": "strnig"}, 'type to be "strnig"'),
-        ({"type": "array", "items": "string"}, "the keyword items has no such value"),
-        ({"type": "object", "properties": ["a"]}, "the keyword properties has no such value"),
+        ({"type": "array", "items": "string"}, "the keyword items cannot have this value"),
+        ({"type": "object", "properties": ["a"]}, "the keyword properties cannot have this value"),
         (
             {"type": "array", "items": TEXT, "max_items": 2},
             "the keyword max_items is not supported",
@@ -44,7 +44,7 @@ def notes(document: dict[str, Any], *others: tuple[str, Any], **options: Any) ->
         ({"type": "string", "enum": ["a", 1]}, "the enum of type string has 1"),
         ({"required": ["a", "b", "a"]}, 'required lists "a" more than once'),
         ({"type": "string", "description": LONG}, "the description has more than 1000 characters"),
-        ({"$ref": "#/components/schemas/No"}, "which does not exist: any value is taken"),
+        ({"$ref": "#/components/schemas/No"}, "which does not exist, so any value is accepted"),
     ],
 )
 def test_a_lost_constraint_is_reported_with_operation_and_place(written: Any, told: str) -> None:
@@ -145,7 +145,7 @@ def test_keywords_beside_a_reference_are_reported_if_they_are_ignored() -> None:
     root = {"components": {"schemas": {"Size": {"type": "integer"}}}}
 
     (note,) = notes(openapi(document, "3.0.3", **root))
-    assert note.text == "minimum beside a $ref has no meaning before OpenAPI 3.1"
+    assert note.text == "before OpenAPI 3.1, keywords beside a $ref have no effect: minimum"
     assert notes(openapi(document, "3.1.0", **root)) == []
 
 
@@ -210,7 +210,7 @@ def test_a_report_lists_three_places_and_tools_and_a_whole_report_lists_all() ->
 
     assert list(report.lines()) == [
         *(f"note: it is so (a, b, c and 2 more: #/{number})" for number in range(3)),
-        "note: it is so (2 more places: --report FILE names them)",
+        "note: it is so (2 more places: --report FILE lists them)",
         "note: well (a)",
         "5 operations: 5 tools in 1 object, 0 skipped",
     ]

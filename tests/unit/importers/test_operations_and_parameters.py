@@ -260,7 +260,10 @@ def test_a_path_with_an_unresolvable_reference_is_skipped_with_the_reason(refere
     ((path, reason),) = outcome.report.skipped
     assert (path, outcome.report.tools) == ("/a", 1)
     assert reason.startswith(f"refers to '{reference}', ")
-    with pytest.raises(OpenApiError, match=f"no operation in them: /a refers to '{reference}'"):
+    with pytest.raises(
+        OpenApiError,
+        match=f"the paths of the document have no operations: /a refers to '{reference}'",
+    ):
         imported(openapi({"/a": paths["/a"]}) | circle)
 
 
@@ -323,7 +326,7 @@ def test_a_style_that_is_invalid_for_its_location_is_reported(location: str, sty
     document = openapi(get(parameter, path=path))
 
     (note,) = imported(document).report.notes
-    assert note.text.startswith(f"the style {style} is none of a parameter in {location}")
+    assert note.text.startswith(f"the {location} parameter q cannot have the style {style}")
     assert all("style" not in mapped for mapped in arguments(tool(document)))
 
 
@@ -333,6 +336,25 @@ def test_headers_whose_names_differ_only_in_case_are_one_argument() -> None:
     path = {"/t": {"parameters": [shared], "get": {"parameters": [own]}}}
 
     assert tool(openapi(path))["inputSchema"]["properties"] == {"x-id": {"type": "integer"}}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "told"),
+    [
+        ({"in": "query"}, "a parameter in 'query' has no name, so it is left out"),
+        ({"name": "q", "in": "querry"}, "the parameter 'q' is in 'querry' and not in path, query"),
+        ({"name": "q"}, "the parameter 'q' is in '' and not in path, query, header or cookie"),
+        ({"name": "q", "in": "path"}, "the path does not contain {q}, so the path parameter is"),
+    ],
+)
+def test_a_parameter_without_a_place_is_left_out_and_told(
+    parameter: dict[str, Any], told: str
+) -> None:
+    document = openapi(get(parameter))
+
+    (note,) = imported(document).report.notes
+    assert note.text.startswith(told)
+    assert "inputSchema" not in tool(document)
 
 
 @pytest.mark.parametrize("name", ["日本", "a b", "a=b", "n" * 129])
@@ -347,7 +369,9 @@ def test_a_parameter_with_an_invalid_name_skips_the_tool_only_if_it_is_required(
     parameter["required"] = True
     ((label, reason),) = imported(openapi(path)).report.skipped
     assert label == "GET /t"
-    assert reason.endswith(f"the query parameter {name!r}, which is required")
+    assert reason.endswith(
+        f"parameter {name!r} has a name that a tool cannot send, and it is required"
+    )
 
 
 @pytest.mark.parametrize(
@@ -364,4 +388,4 @@ def test_form_fields_beside_a_body_of_swagger_2_are_reported() -> None:
     outcome = imported(swagger({"/t": {"post": {"parameters": [body, field]}}}))
 
     (note,) = outcome.report.notes
-    assert note.text.startswith("beside a body there are no")
+    assert note.text.startswith("a request has either one body or the fields")

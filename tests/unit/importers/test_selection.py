@@ -56,7 +56,7 @@ def test_an_exclusion_takes_precedence_over_inclusions() -> None:
 
 
 def test_the_error_about_an_empty_selection_lists_the_tags() -> None:
-    with pytest.raises(OpenApiError, match=r"its tags are Pets \(3\), admin \(1\)"):
+    with pytest.raises(OpenApiError, match=r"the tags are Pets \(3\), admin \(1\)"):
         chosen("tag=cats")
 
 
