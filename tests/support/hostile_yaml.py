@@ -230,7 +230,7 @@ OBJECTS: Final[Mapping[str, Case]] = {
     ),
     "numbers for names": (
         "apiVersion: 1\nkind: 2",
-        "2:kind: is missing; every object has apiVersion and kind",
+        "2:kind: is missing; every object has an apiVersion and a kind",
     ),
     "a kind that is a list": (OURS + "kind: [MCPTool]", "2:kind: is missing"),
     "a kind of a megabyte": (OURS + "kind: " + "k" * 10**6, "2:kind: mcp-operator.dev has no kind"),

@@ -82,7 +82,7 @@ class Condition(ABC):
         except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise SelectionError(self._without_the_values(error)) from error
         if not isinstance(result, bool):
-            raise SelectionError("the condition gives no boolean")
+            raise SelectionError("the condition does not return a boolean")
         return result
 
     def _without_the_values(self, error: Exception) -> str:
@@ -109,7 +109,7 @@ class Condition(ABC):
         if not all("Undefined variable or function" in one for one in told):
             return
         known = ", ".join(self.names)
-        raise SelectionError(f"the condition uses a name that is none of {known}: {told[0]}")
+        raise SelectionError(f"the condition uses a name other than {known}: {told[0]}")
 
 
 def _check_form(condition: str, whole: frozenset[str]) -> None:
@@ -121,16 +121,16 @@ def _check_form(condition: str, whole: frozenset[str]) -> None:
     depth, macro_depth = 0, None
     for token in _TOKEN.finditer(condition):
         if token["comment"]:
-            raise SelectionError("the condition has comments, which are not available")
+            raise SelectionError("the condition has a comment, which is not supported; remove it")
         if token["macro"]:
             if macro_depth is not None:
                 raise SelectionError(
-                    "the condition has one macro (all, exists, …) inside of another"
+                    "the condition has a macro (all, exists, …) in another; use one at a time"
                 )
             if "map" in token["macro"].lower():
                 raise SelectionError(
-                    "the condition uses a macro that is not available: map(); use exists(), all()"
-                    " or filter()"
+                    "the condition uses map() or optMap(), which are not supported; use exists(), "
+                    "all() or filter()"
                 )
             macro_depth = depth
             depth += 1
@@ -141,8 +141,8 @@ def _check_form(condition: str, whole: frozenset[str]) -> None:
             macro_depth = None if macro_depth == depth else macro_depth
         elif macro_depth is not None and token["name"] in whole:
             raise SelectionError(
-                f"the condition has a macro that looks at the whole {token['name']} again for each"
-                " item; compare the items with constants"
+                f"the condition has a macro that reads the whole {token['name']} again for each "
+                "item; compare the items with constants"
             )
 
 
@@ -161,14 +161,14 @@ def _check_patterns(condition: str) -> None:
             opening["open"] and text["text"] and closing["close"]
         ):
             raise SelectionError(
-                "the condition has matches() in a form that is not available; write it as "
-                "text.matches('…'), with the expression written out"
+                "the condition has matches() in a form that is not supported; write "
+                "text.matches('…') with a regular expression as a literal"
             )
         cost = estimate(f"(?=){_written(text['text'])}")  # in which `\\w` is Unicode's, as in CEL
         if cost > MAX_PATTERN_COST:
             raise SelectionError(
                 f"the expression of matches() would take {mebibytes(cost)} when compiled, and at "
-                f"most {mebibytes(MAX_PATTERN_COST)} are allowed: repeat less"
+                f"most {mebibytes(MAX_PATTERN_COST)} are allowed: use lower repeat counts"
             )
 
 

@@ -38,7 +38,9 @@ def _evaluator() -> Any:
     package = find_spec("cel")  # finds a package without importing it
     extension = package and PathFinder.find_spec("cel", package.submodule_search_locations)
     if not extension or not extension.loader:
-        raise ImportError("the extension module of the package common-expression-language is gone")
+        raise ImportError(
+            "the extension module of the package common-expression-language is not installed"
+        )
     module = module_from_spec(extension)
     extension.loader.exec_module(module)
     return module

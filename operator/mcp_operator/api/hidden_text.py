@@ -48,7 +48,7 @@ def _found(pointer: str, value: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(value, dict):
         for name, below in value.items():
             if hidden := _HIDDEN.search(name):
-                yield pointer, f"the name of a property has {_told(hidden)}"
+                yield pointer, f"{_told(hidden)} of the name of a property"
             yield from _found(f"{pointer}/{pointer_part(name)}", below)
     elif isinstance(value, list):
         for index, below in enumerate(value):

@@ -127,4 +127,5 @@ def _check_functions(node: Any) -> None:
 
 
 def _told(error: Exception) -> str:
-    return str(error).partition("\n")[0][:200] or type(error).__name__
+    text = str(error).partition("\n")[0].removeprefix("Invalid jmespath expression: ")
+    return text.removesuffix(":").removesuffix(", for expression")[:200] or type(error).__name__

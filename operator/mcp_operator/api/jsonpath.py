@@ -75,7 +75,7 @@ class JsonPath:
         if not self._is_singular:
             return found
         if not found:
-            raise SelectionError(f"the answer holds nothing at {self.query}")
+            raise SelectionError(f"the answer has nothing at {self.query}")
         return found[0]
 
 

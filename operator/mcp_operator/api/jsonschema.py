@@ -203,8 +203,8 @@ def _bounded_json(schema: JsonObject) -> str:
     text = json.dumps(schema)
     if len(text) > MAX_SCHEMA_BYTES:
         raise SchemaCostError(
-            f"the schema has {len(text)} bytes, and at most {MAX_SCHEMA_BYTES} are allowed: leave "
-            "to the backend some of what it checks itself"
+            f"the schema has {len(text)} bytes, and at most {MAX_SCHEMA_BYTES} are allowed: remove "
+            "descriptions, or constraints that the backend checks itself"
         )
     return text
 
@@ -225,9 +225,9 @@ def _costs(parts: Subschemas) -> dict[str, int]:
         total += costs[pattern]
         if total > MAX_PATTERNS_COST:
             raise SchemaCostError(
-                f"{shown(place)}: up to here the schema's patterns would take {mebibytes(total)} "
-                f"when compiled, and at most {mebibytes(MAX_PATTERNS_COST)} are allowed: repeat "
-                "less, or bound lengths with maxLength instead of repeat counts"
+                f"{shown(place)}: the patterns of the schema, up to this one, would take "
+                f"{mebibytes(total)} when compiled, and at most {mebibytes(MAX_PATTERNS_COST)} are "
+                "allowed: use lower repeat counts, or limit lengths with maxLength"
             )
     return costs
 

@@ -47,7 +47,7 @@ def public_keys(text: str | bytes) -> list[dict[str, Any]]:
         if isinstance(key, dict) and _verifies(key)
     ]
     if not found:
-        raise NoKeysError("it holds no public key of type RSA, EC or OKP for signatures")
+        raise NoKeysError("it has no public key of type RSA, EC or OKP for signatures")
     return found[:MAX_KEYS]
 
 

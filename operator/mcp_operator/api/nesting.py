@@ -58,4 +58,4 @@ def _place_at(value: Any, depth: int) -> str:
             for name, child in named
             if isinstance(child, dict | list)
         ]
-    raise AssertionError("something stands so deep")
+    raise AssertionError("the value is not nested this deeply")

@@ -104,11 +104,11 @@ def cost(pattern: str) -> int:
     if size > MAX_COST:
         raise PatternCostError(
             f"would take {mebibytes(size)} when compiled, and at most {mebibytes(MAX_COST)} are "
-            "allowed: repeat less, or bound the length with maxLength instead of a repeat count"
+            "allowed: use lower repeat counts, or limit the length with maxLength"
         )
     while not _compiles(pattern, size):
         if size == MAX_COST:
-            raise PatternError("is not a regular expression: the engine does not take it")
+            raise PatternError("is not a valid regular expression: correct its syntax")
         size = min(4 * size, MAX_COST)
     return size
 

@@ -15,10 +15,10 @@ MAX_ERROR_LENGTH: Final = 300
 _TYPES: Final = '"array", "boolean", "integer", "null", "number", "object" and "string"'
 
 _WAYS_OUT: Final = {
-    "exclusiveMaximum": "write the number itself here, in place of maximum",
-    "exclusiveMinimum": "write the number itself here, in place of minimum",
-    "items": "write one schema for all items, or prefixItems for a list of them",
-    "required": "list the names of what is required, in the schema of the object that holds it",
+    "exclusiveMaximum": "write the limit here, and remove maximum",
+    "exclusiveMinimum": "write the limit here, and remove minimum",
+    "items": "write one schema for all items; a list of schemas goes in prefixItems",
+    "required": "list the names of required properties in the schema of the object that has them",
 }
 """What to write instead of keywords of OpenAPI 3.0 and of earlier drafts of JSON Schema."""
 
@@ -69,8 +69,8 @@ def _dangling(error: Exception, parts: Subschemas) -> str:
             fragment = reference.partition("#")[2] if isinstance(reference, str) else ""
             if fragment and f"'{fragment}' does not exist" in told:
                 return (
-                    f"{shown(part.place)}: the {keyword} {shown(reference)} leads to nothing in "
-                    "the schema: put what it refers to into $defs"
+                    f"{shown(part.place)}: the {keyword} {shown(reference)} has no target in the "
+                    "schema: add the target to $defs"
                 )
     return ""
 

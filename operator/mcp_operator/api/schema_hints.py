@@ -13,11 +13,11 @@ MAX_HINTS: Final = 8
 
 _HINTS: Final = {
     "nullable": (
-        "nullable means nothing in JSON Schema 2020-12, so null is refused; write null among the"
-        ' types, such as type: [string, "null"]'
+        "nullable has no effect in JSON Schema 2020-12, so null is rejected; add null to the types,"
+        ' such as type: [string, "null"]'
     ),
     "additionalItems": (
-        "additionalItems means nothing in JSON Schema 2020-12; write items beside prefixItems"
+        "additionalItems has no effect in JSON Schema 2020-12; use items beside prefixItems"
     ),
 }
 _ONE: Final = (

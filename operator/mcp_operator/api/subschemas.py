@@ -210,8 +210,8 @@ class Subschemas:
             return
         if uri not in self._resources:
             raise SchemaError(
-                f"{shown(part.place)}: the {keyword} {shown(reference)} leads out of the schema, "
-                "and nothing is fetched: put what it refers to into $defs"
+                f"{shown(part.place)}: the {keyword} {shown(reference)} refers to another "
+                "document, which is never fetched: copy the target to $defs"
             )
         if fragment and not fragment.startswith("/"):
             named = self._dynamic.get(fragment, []) if keyword == "$dynamicRef" else []
@@ -255,8 +255,8 @@ def shown(text: str) -> str:
 
 def _too_many(part: Subschema) -> SchemaCostError:
     return SchemaCostError(
-        f"{shown(part.place)}: with every reference followed, the schema holds more than "
-        f"{MAX_NODES} subschemas here: refer less often, or split the tool"
+        f"{shown(part.place)}: with all references resolved, the schema has more than {MAX_NODES} "
+        "subschemas: use fewer references, or split the tool"
     )
 
 

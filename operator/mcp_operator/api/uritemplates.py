@@ -79,11 +79,15 @@ class UriTemplate:
         names = [name for segment in self._segments for name in segment.names]
         names += [name.removesuffix("*") for name in listed]
         if len(names) != len(set(names)):
-            raise TemplateError(f"the URI template {template!r} names a variable twice")
+            raise TemplateError(
+                f"the URI template {template!r} has a variable twice: use each name once"
+            )
         self.names = frozenset(names)
         wide = [index for index, segment in enumerate(self._segments) if segment.several]
         if len(wide) > 1:
-            raise TemplateError(f"the URI template {template!r} has more than one {{+name}}")
+            raise TemplateError(
+                f"the URI template {template!r} has more than one {{+name}}: use one"
+            )
         self._wide = wide[0] if wide else None
         self.literal_length = sum(
             len(literal) for segment in self._segments for literal in segment.literals
@@ -171,11 +175,11 @@ def _segment(text: str, template: str) -> _Segment:
     literals, names = tuple(parts[0::2]), tuple(parts[1::2])
     if any("{" in literal or "}" in literal for literal in literals):
         raise TemplateError(
-            f"the URI template {template!r} uses more than {{name}}, {{+name}} and a final "
-            "{?a,b*}"
+            f"the URI template {template!r} has an expression that is not supported: use {{name}}, "
+            "one {+name}, and {?a,b*} at the end"
         )
     if "" in literals[1:-1]:
-        raise TemplateError(f"the URI template {template!r} has two variables side by side")
+        raise TemplateError(f"the URI template {template!r} has no text between two variables")
     several = any(name.startswith("+") for name in names)
     if several and len(names) > 1:
         raise TemplateError(

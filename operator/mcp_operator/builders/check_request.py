@@ -66,8 +66,8 @@ def _faults(request: RequestFields, arguments: Sequence[Argument], words: Words)
     for one in arguments:
         if one.location == "query" and one.target in taken:
             yield (
-                f"{words.request}query sets {one.target}, and the {words.argument} {one.name!r} "
-                f"goes there too: map it elsewhere with {words.arguments}, or remove one of them"
+                f"{words.request}query sets {one.target}, and so does the {words.argument} "
+                f"{one.name!r}: map it elsewhere with {words.arguments}, or remove one of them"
             )
 
 
@@ -79,8 +79,8 @@ def _double_faults(arguments: Sequence[Argument], words: Words) -> Iterator[str]
         other = taken.setdefault((one.location, target), one.name)
         if other != one.name and one.location != "path":  # compile_http checks paths
             yield (
-                f"{words.arguments} sends {other!r} and {one.name!r} to {one.target} in: "
-                f"{one.location}, which can hold one of them: give one another name with as"
+                f"{words.arguments} sends both {other!r} and {one.name!r} as {one.target} in: "
+                f"{one.location}: give one of them another name with as"
             )
 
 
@@ -91,14 +91,14 @@ def _header_faults(
         if one.location == "header" and one.target.lower() in NOT_FOR_ARGUMENTS:
             yield (
                 f"{words.arguments} maps {one.name!r} to the header {one.target}, which no "
-                f"{words.argument} may set: use {words.request}credentials or "
+                f"{words.argument} can set: use {words.request}credentials or "
                 f"{words.request}headers"
             )
     for fixed in request.headers:
         if fixed.name.lower() == "content-type" and _lacks_boundary(request, fixed.value or ""):
             yield (
-                f"{words.request}headers sets {fixed.name} without the boundary that a multipart "
-                f"body has: remove it, and set {words.request}contentType"
+                f"{words.request}headers sets {fixed.name} without the boundary of the multipart "
+                f"body: remove the header, and set {words.request}contentType"
             )
     for header in request.forward_headers:
         if header.lower() in OF_THE_GATEWAY:
@@ -108,7 +108,7 @@ def _header_faults(
             )
         if header.lower() in CLIENT_CREDENTIALS and not request.allow_credential_forwarding:
             yield (
-                f"{words.request}forwardHeaders names {header}, with which the backend could act "
+                f"{words.request}forwardHeaders names {header}, which the backend could use to act "
                 f"as the client: use {words.request}credentials, or set "
                 f"{words.request}allowCredentialForwarding: true"
             )
@@ -128,30 +128,31 @@ def _body_faults(
     if body is not None and body.from_ is not None:
         if [argument.name for argument in fields] != [body.from_]:
             yield (
-                f"{words.request}body.from makes {body.from_!r} the whole body, and these go "
-                f"there: {named or 'none'}; declare it in {words.schema} and map the others "
-                "elsewhere"
+                f"{words.request}body.from makes {body.from_!r} the whole body, but the body gets "
+                f"{named or 'nothing'}: declare {body.from_!r} in {words.schema}, and map the "
+                f"others elsewhere with {words.arguments}"
             )
         if is_multipart(kind):
             yield (
-                f"a body of type {kind} has a part for each {words.argument}: remove "
-                f"{words.request}body.from"
+                f"{words.request}body.from makes one {words.argument} the whole body, but a body "
+                f"of type {kind} has a part for each {words.argument}: remove it"
             )
     elif len(fields) > 1 and not has_fields(kind):
         yield (
-            f"a body of type {kind} is made of one {words.argument}, and these go there: {named}; "
-            f"map the others elsewhere with {words.arguments}"
+            f"{words.request}contentType is {kind}, so the body is one {words.argument}, but gets "
+            f"{named}: map the others elsewhere with {words.arguments}"
         )
     constants = body.constants if body is not None else {}
     if constants and not has_fields(kind):
-        yield f"a body of type {kind} has no fields: remove {words.request}body.constants"
+        yield f"{words.request}body.constants sets fields, which {kind} does not have: remove it"
     if place_beyond(constants) is not None:
-        yield f"{words.request}body.constants is nested deeper than {MAX_DEPTH} levels: flatten it"
+        yield f"{words.request}body.constants is nested deeper than {MAX_DEPTH} levels: reduce it"
     for argument in fields:
         if argument.target in constants:
             yield (
-                f"{words.request}body.constants sets {argument.target}, and the {words.argument} "
-                f"{argument.name!r} goes there too: map it elsewhere, or remove one of them"
+                f"{words.request}body.constants sets {argument.target}, and so does the "
+                f"{words.argument} {argument.name!r}: map it elsewhere with {words.arguments}, or "
+                "remove one of them"
             )
         yield from _part_faults(argument, kind, words)
 
@@ -160,16 +161,22 @@ def _part_faults(argument: Argument, kind: str, words: Words) -> Iterator[str]:
     exploded = argument.explode is not None or argument.allow_reserved
     if (argument.style or exploded) and not (is_form(kind) or is_multipart(kind)):
         yield (
-            f"{words.arguments} gives {argument.name!r} a style, explode or allowReserved, which a "
-            f"body of type {kind} has no use for: remove it"
+            f"{words.arguments} gives {argument.name!r} a style, explode or allowReserved, which "
+            f"has no effect in a body of type {kind}: remove it"
         )
     if is_multipart(kind) and argument.style is None and exploded:
-        yield f"a part of a multipart body has no explode without style: give {argument.name!r} one"
+        yield (
+            f"{words.arguments} gives {argument.name!r} explode or allowReserved without style, "
+            "which has no effect in a multipart body: set style"
+        )
     file_name = argument.file_name or argument.file_name_from
     if (argument.content_type or file_name) and not is_multipart(kind):
         yield (
             f"{words.arguments} gives {argument.name!r} a contentType, fileName or fileNameFrom, "
-            "which only a part of multipart/form-data has: set request.contentType"
+            f"which only parts have: set {words.request}contentType to multipart/form-data"
         )
     if argument.file_name_from == argument.name:
-        yield f"fileNameFrom of {argument.name!r} names itself: name the argument with the name"
+        yield (
+            f"{words.arguments} sets fileNameFrom of {argument.name!r} to itself: set it to the "
+            f"{words.argument} that has the file name"
+        )

@@ -20,7 +20,9 @@ def hidden_in(fields: Mapping[str, Any]) -> Iterator[Finding]:
     for field, value in fields.items():
         for pointer, told in hidden_characters(value):
             where = f"{field}: #{pointer}" if pointer else field
-            yield remark(Reason.HIDDEN_CHARACTERS, f"{where}: hidden from people: {told}")
+            yield remark(
+                Reason.HIDDEN_CHARACTERS, f"{where}: remove the invisible character {told}"
+            )
 
 
 def joined_base64(text: str, field: str) -> str:
@@ -37,5 +39,5 @@ def joined_base64(text: str, field: str) -> str:
     try:
         base64.b64decode(joined, validate=True)
     except ValueError as error:
-        raise InvalidError(Reason.INVALID, f"{field} is not base64") from error
+        raise InvalidError(Reason.INVALID, f"{field} is not base64: encode the content") from error
     return joined

@@ -149,23 +149,25 @@ def _check_declared(
             raise InvalidError(
                 Reason.UNDECLARED_ARGUMENT,
                 f"the path {definition.path} has {{{place}}}, which inputSchema.properties does "
-                "not declare",
+                "not declare: declare it, or correct the name",
             )
     for name, mapping in mappings.items():
         if name not in declared:
             raise InvalidError(
                 Reason.UNDECLARED_ARGUMENT,
-                f"request.arguments maps {name!r}, which inputSchema.properties does not declare",
+                f"request.arguments maps {name!r}, which inputSchema.properties does not declare: "
+                "declare it, or correct the name",
             )
         if mapping.file_name_from and mapping.file_name_from not in declared:
             raise InvalidError(
                 Reason.UNDECLARED_ARGUMENT,
                 f"request.arguments names {mapping.file_name_from!r} in fileNameFrom of {name!r}, "
-                "which inputSchema.properties does not declare",
+                "which inputSchema.properties does not declare: declare it, or correct the name",
             )
     for name, target in targets.items():
         if target not in path_places(definition.path or ""):
             raise InvalidError(
                 Reason.UNDECLARED_ARGUMENT,
-                f"request.arguments maps {name!r} into the path, which has no {{{target}}}",
+                f"request.arguments maps {name!r} to {{{target}}}, which the path does not have: "
+                "add it to the path, or correct the name",
             )

@@ -108,7 +108,7 @@ def _remedy(host: str, *, is_service: bool) -> str:
     if is_service:
         return "it is a Service of the cluster, so use service"
     if not is_allowed(host, ["*"]):
-        return "it is an address, or a name that means something within a network only"
+        return "use the public name of the host, instead of an address or a local name"
     return (
         "an administrator can, with the operator's --external-host, or config.externalHosts of the "
         "Helm chart"
@@ -124,7 +124,7 @@ def _has_port(url: str) -> bool:
 
 
 def _refuse(what: str) -> tuple[str, str, int, str]:
-    raise InvalidError(Reason.INVALID, f"{what}: a port is at most {LAST_PORT}")
+    raise InvalidError(Reason.INVALID, f"{what}: the port must be at most {LAST_PORT}")
 
 
 def _port(service: Key, port: int | str, referrer: Referrer) -> int:

@@ -133,7 +133,7 @@ def _endpoint(call: HttpCall, referrer: Referrer) -> Backend:
         return service_endpoint(call.service, call.path, referrer)
     if call.external is not None:
         return external_endpoint(call.external, call.path, referrer)
-    raise InvalidError(Reason.INVALID, "set service, or external in its place")
+    raise InvalidError(Reason.INVALID, "spec sets neither service nor external: set one of them")
 
 
 def _check_path(path: str, arguments: Sequence[Argument]) -> None:
@@ -141,7 +141,8 @@ def _check_path(path: str, arguments: Sequence[Argument]) -> None:
     if not {"{", "}"}.isdisjoint(PATH_PLACE.sub("", path)):
         raise InvalidError(
             Reason.INVALID,
-            f"the path {path} has a brace outside of a {{name}}: write %7B or %7D for a brace",
+            f"the path {path} has a brace outside of a {{name}}: for a literal brace, write %7B or "
+            "%7D",
         )
     targets = [argument.target for argument in arguments if argument.location == "path"]
     for place in path_places(path):
@@ -170,7 +171,10 @@ def _config_map_text(
     source: ValueSource, what: str, referrer: Referrer, form: re.Pattern[str], kind: str
 ) -> str:
     if source.config_map_key_ref is None:
-        raise UnresolvedError(Reason.CONFIG_MAP_NOT_FOUND, f"{what} has no source")
+        raise UnresolvedError(
+            Reason.CONFIG_MAP_NOT_FOUND,
+            f"{what} sets neither value nor a reference: set one of them",
+        )
     config_map = referrer.local(source.config_map_key_ref.name)
     key = source.config_map_key_ref.key
     value = config_map_value(referrer.facts, config_map, key)

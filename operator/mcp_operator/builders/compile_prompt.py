@@ -88,7 +88,7 @@ def _findings(prompt: MCPPrompt) -> list[Finding]:
     if idle := unused(prompt):
         remarks.append(f"no text uses the declared {_quoted(idle)}")
     remarks += [
-        f"the default of {variable.name} is never used, as it is required"
+        f"the default of {variable.name} has no effect, because the variable is required"
         for variable in prompt.spec.variables
         if variable.required and variable.default is not None
     ]

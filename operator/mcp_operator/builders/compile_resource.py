@@ -89,7 +89,7 @@ def compile_resource(resource: MCPResource, facts: Facts) -> Compiled:
                     Finding(
                         ConditionType.ACCEPTED,
                         Reason.DUPLICATE_NAME,
-                        f"two operations have the URI {identity}: give one of them another",
+                        f"two operations have the URI {identity}: give one of them another URI",
                     )
                 )
             else:
@@ -112,7 +112,7 @@ def _remarks(resource: MCPResource) -> Iterator[Finding]:
     elif any(operation.ingress_path is not None for operation in resource.spec.operations):
         yield remark(
             Reason.INGRESS_PATH_IGNORED,
-            "ingressPath opens no path: clients read every resource at the server's one endpoint",
+            "ingressPath has no effect: clients read every resource at the server's one endpoint",
         )
 
 
@@ -154,7 +154,10 @@ def _from_object(resource: MCPResource, source: ContentSource, referrer: Referre
         secret = SecretKey(namespace=resource.namespace, name=reference.name, key=reference.key)
         return _entry(resource, uri=source.uri, mime_type=source.mime_type, secret=secret)
     if source.config_map_key_ref is None:
-        raise UnresolvedError(Reason.CONFIG_MAP_NOT_FOUND, "contentFrom names no object")
+        raise UnresolvedError(
+            Reason.CONFIG_MAP_NOT_FOUND,
+            "contentFrom names neither a ConfigMap nor a Secret: set one",
+        )
     config_map = referrer.local(source.config_map_key_ref.name)
     content = config_map_value(referrer.facts, config_map, source.config_map_key_ref.key)
     if isinstance(content, str):
@@ -191,7 +194,7 @@ def _poll_seconds(operation: ResourceOperation) -> float | None:
         return None
     seconds = parse_duration(operation.subscribe.interval)
     if seconds < MIN_POLL_SECONDS:
-        problem = f"subscribe.interval is {operation.subscribe.interval}: make it 1s or more"
+        problem = f"subscribe.interval is {operation.subscribe.interval}: set it to 1s or more"
         raise InvalidError(Reason.INVALID, problem)
     return seconds
 

@@ -58,7 +58,9 @@ def tool_definitions(tool: MCPTool) -> tuple[ToolDefinition, ...]:
         raise InvalidError(Reason.INVALID, "spec sets neither name nor tools: set one of them")
     definitions = tool.spec.definitions
     if any(one.service is None and one.external is None for one in definitions):
-        raise InvalidError(Reason.INVALID, "spec.service is missing: set it, or one on every tool")
+        raise InvalidError(
+            Reason.INVALID, "spec.service is missing: set it, or set it on every entry of tools"
+        )
     return definitions
 
 
@@ -162,9 +164,9 @@ class _Budget:
         if self._spent + cost > MAX_PATTERNS_COST:
             raise InvalidError(
                 Reason.SCHEMA_TOO_COMPLEX,
-                "together with the tools before it, the patterns of this tool would take "
+                "the patterns of this tool and of the tools before it would take "
                 f"{mebibytes(self._spent + cost)} when compiled, and at most "
-                f"{mebibytes(MAX_PATTERNS_COST)} are allowed: divide the tools among objects",
+                f"{mebibytes(MAX_PATTERNS_COST)} are allowed: split the tools into several objects",
             )
         self._spent += cost
 
@@ -232,8 +234,8 @@ def _task(definition: ToolDefinition) -> TaskPolicy | None:
     if request is not None and request.allow_credential_forwarding:
         raise InvalidError(
             Reason.INVALID,
-            "request.allowCredentialForwarding: a task goes on without its client, and nobody keeps"
-            " what the client proved itself with: use request.credentials, or remove task",
+            "request.allowCredentialForwarding: a task continues without its client, and the "
+            "gateway does not store its credentials: use request.credentials, or remove task",
         )
     if definition.cache is not None:
         raise InvalidError(
@@ -249,7 +251,7 @@ def _compile(schema: JsonObject, where: str) -> int:
     """Check a schema, and return the cost of its patterns."""
     if schema.get("type") != "object" and where == "inputSchema":
         raise InvalidError(
-            Reason.INVALID_SCHEMA, f'{where}: the root must have type: "object", as MCP asks'
+            Reason.INVALID_SCHEMA, f'{where}: the root must have type: "object", as MCP requires'
         )
     try:
         return check(schema)

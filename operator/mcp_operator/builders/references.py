@@ -137,7 +137,7 @@ def require_keys(facts: Facts, secret: Key) -> None:
         UnresolvedError: It has none, does not exist, or reading it is forbidden.
     """
     if not _keys(facts, secret):
-        raise UnresolvedError(Reason.SECRET_NOT_FOUND, f"Secret {secret} has no keys")
+        raise UnresolvedError(Reason.SECRET_NOT_FOUND, f"Secret {secret} has no keys: add one")
 
 
 def _keys(facts: Facts, secret: Key) -> frozenset[str]:
@@ -160,7 +160,8 @@ def _numeric(port: int | str, service: Key) -> int:
         return WELL_KNOWN[port]
     raise UnresolvedError(
         Reason.PORT_NOT_FOUND,
-        f"port {port!r} of Service {service} is a name, and the Service is not among the files",
+        f"port {port!r} of Service {service} is a name, and the Service is not in the files: add "
+        "the Service, or use the number of the port",
     )
 
 
@@ -169,10 +170,9 @@ def _declared(service: Object, key: Key, port: int | str) -> int:
     for declared in ports:
         if port in (declared["port"], str(declared["port"]), declared.get("name")):
             return int(declared["port"])
-    listed = ", ".join(_port_label(declared) for declared in ports) or "none"
-    raise UnresolvedError(
-        Reason.PORT_NOT_FOUND, f"Service {key} has no port {port}; it has {listed}"
-    )
+    listed = ", ".join(_port_label(declared) for declared in ports)
+    remedy = f"use one of: {listed}" if ports else "it has no ports"
+    raise UnresolvedError(Reason.PORT_NOT_FOUND, f"Service {key} has no port {port}; {remedy}")
 
 
 def _port_label(port: Object) -> str:

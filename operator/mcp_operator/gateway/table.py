@@ -154,7 +154,8 @@ class Table:
             raise SchemaCostError(
                 f"its patterns take {mebibytes(cost)} when compiled, but the server has only "
                 f"{mebibytes(MAX_PATTERNS_COST)} for patterns, of which other tools use "
-                f"{mebibytes(self._spent)}: repeat less in patterns, or use another MCPServer"
+                f"{mebibytes(self._spent)}: use lower repeat counts in patterns, or another "
+                "MCPServer"
             )
         self._spent += cost
 

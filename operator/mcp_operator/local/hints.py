@@ -100,6 +100,10 @@ def _hints(obj: Object, problem: Problem) -> Iterator[str]:
     if options := _OPTIONS.search(problem.message):
         known = json.loads(f"[{options[1]}]")
         yield from (f"write {one}" for one in known if str(one).lower() == str(value).lower())
+    if problem.message.startswith("Duplicate value"):
+        yield "change one of the two entries, or remove it"
+    if problem.message.startswith("must be of type byte"):
+        yield "encode the content with base64"
     if name == "port" and problem.message.startswith(("Required value", "should match")):
         yield "write the number of a port of the Service, or its name in lower case, such as http"
     if parent in ("limits", "requests") and problem.message.startswith("should match"):

@@ -298,14 +298,15 @@ def _refusals(document: Document) -> Iterator[FileProblem]:
     kind = obj.get("kind")
     problems: Iterable[Problem] = ()
     if not isinstance(kind, str):
-        problems = [Problem(("kind",), "is missing; every object has apiVersion and kind")]
+        told = "must be a string" if "kind" in obj else "is missing"
+        problems = [Problem(("kind",), f"{told}; every object has an apiVersion and a kind")]
     elif why := why_unreadable(obj):
         problems = [Problem((), why)]
     elif kind in OUR_KINDS:
         problems = admission_problems(obj) or referred_problems(obj)
     elif str(obj.get("apiVersion")).partition("/")[0] == GROUP:
         known = ", ".join(sorted(OUR_KINDS))
-        problems = [Problem(("kind",), f"{GROUP} has no kind {kind!r}; it has {known}")]
+        problems = [Problem(("kind",), f"{GROUP} has no kind {kind!r}; use one of: {known}")]
     elif kind in REFERRED_KINDS:
         problems = referred_problems(obj)
     for problem in problems:

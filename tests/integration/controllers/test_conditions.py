@@ -67,7 +67,7 @@ async def test_a_path_argument_that_the_schema_does_not_declare_is_reported(red:
 async def test_a_missing_port_is_reported_with_the_ports_of_the_service(red: Shop) -> None:
     await red.tool("broken", "red", service={"name": "orders", "port": 81, "path": "/"})
     message = await red.told("MCPTool", "broken", "ResolvedRefs", Reason.PORT_NOT_FOUND)
-    assert message.endswith("has no port 81; it has 80 (http)")
+    assert message.endswith("has no port 81; use one of: 80 (http)")
 
 
 async def test_an_undeclared_variable_of_a_prompt_is_reported(red: Shop) -> None:

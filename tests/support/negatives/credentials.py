@@ -16,7 +16,7 @@ CREDENTIALS = [
         "credentials of type Header without header",
         tool(request={"credentials": {"type": "Header", "secretRef": {"name": "s"}}}),
         "spec.request.credentials.header",
-        "header names the header of type: Header",
+        "type: Header requires exactly one of header and name",
     ),
     Negative(
         "Bearer credentials with a header",
@@ -24,7 +24,7 @@ CREDENTIALS = [
             request={"credentials": {"type": "Bearer", "header": "X", "secretRef": {"name": "s"}}}
         ),
         "spec.request.credentials.header",
-        "header names the header of type: Header",
+        "type: Header requires exactly one of header and name",
     ),
     Negative(
         "Basic credentials with key",

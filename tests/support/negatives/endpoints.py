@@ -23,7 +23,7 @@ def oauth2(**fields: object) -> Object:
     return credentials("OAuth2", oauth2={"tokenURL": TOKEN_URL, **fields})
 
 
-_NAMED = "name is the parameter of type: Query, the cookie of type: Cookie"
+_NAMED = "name is required with types Query and Cookie"
 
 ENDPOINTS = [
     Negative(
@@ -118,13 +118,13 @@ ENDPOINTS = [
         "credentials with header and name",
         credentials("Header", header="X-A", name="X-B"),
         f"{CREDENTIALS}.header",
-        "header names the header of type: Header",
+        "type: Header requires exactly one of header and name",
     ),
     Negative(
         "a header for credentials in the query",
         credentials("Query", header="X-A", name="key"),
         f"{CREDENTIALS}.header",
-        "header names the header of type: Header",
+        "type: Header requires exactly one of header and name",
     ),
     Negative(
         "credentials in a header with a colon",
@@ -160,13 +160,13 @@ ENDPOINTS = [
         "OAuth2 without a token endpoint",
         credentials("OAuth2"),
         f"{CREDENTIALS}.oauth2",
-        "oauth2 configures where type: OAuth2 gets its token",
+        "oauth2 is required with type: OAuth2",
     ),
     Negative(
         "a token endpoint for a token that is there",
         credentials("Bearer", oauth2={"tokenURL": TOKEN_URL}),
         f"{CREDENTIALS}.oauth2",
-        "oauth2 configures where type: OAuth2 gets its token",
+        "oauth2 is required with type: OAuth2",
     ),
     Negative(
         "a token endpoint with a query",

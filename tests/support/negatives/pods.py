@@ -54,7 +54,7 @@ PODS = [
         "autoscaling to at most one pod, and by default at least two",
         autoscaled(maxReplicas=1),
         "spec.autoscaling.minReplicas",
-        "which is 2 when left out",
+        "which is 2 by default",
     ),
     Negative(
         "autoscaling to nothing",
@@ -152,13 +152,13 @@ PODS = [
         "a peer that is nobody",
         guarded({}),
         "spec.networkPolicy.ingressFrom[0]",
-        "set ipBlock, or podSelector and namespaceSelector or one of them",
+        "set either ipBlock, or podSelector, namespaceSelector or both",
     ),
     Negative(
         "a peer that is both pods and addresses",
         guarded({"podSelector": {}, "ipBlock": {"cidr": "10.0.0.0/8"}}),
         "spec.networkPolicy.ingressFrom[0]",
-        "set ipBlock, or podSelector and namespaceSelector or one of them",
+        "set either ipBlock, or podSelector, namespaceSelector or both",
     ),
     Negative(
         "a range of addresses that is none",
@@ -182,12 +182,12 @@ PODS = [
         "a range of ports that ends before it begins",
         reaching(ports=[{"port": 9000, "endPort": 8999}]),
         "spec.networkPolicy.extraEgress[0].ports[0].endPort",
-        "endPort ends a range that a smaller, numeric port begins",
+        "endPort is the last port of a range",
     ),
     Negative(
         "a range of ports that begins with a name",
         reaching(ports=[{"port": "http", "endPort": 8999}]),
         "spec.networkPolicy.extraEgress[0].ports[0].endPort",
-        "endPort ends a range that a smaller, numeric port begins",
+        "endPort is the last port of a range",
     ),
 ]

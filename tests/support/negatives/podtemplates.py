@@ -146,13 +146,13 @@ PODTEMPLATES = [
         "a label by which the operator finds its objects",
         templated(metadata={"labels": {"mcp-operator.dev/server": "other"}}),
         "spec.podTemplate.metadata.labels",
-        "are set by the operator",
+        "the operator sets the keys of mcp-operator.dev",
     ),
     Negative(
         "a label by which a Service finds its pods",
         templated(metadata={"labels": {"app.kubernetes.io/instance": "other"}}),
         "spec.podTemplate.metadata.labels",
-        "are set by the operator",
+        "the operator sets the keys of mcp-operator.dev",
     ),
     Negative(
         "a container that AppArmor does not confine",
@@ -164,7 +164,7 @@ PODTEMPLATES = [
             }
         ),
         "spec.podTemplate.metadata.annotations",
-        "of security.beta.kubernetes.io by Kubernetes",
+        "Kubernetes sets those of deployment.kubernetes.io and",
     ),
     Negative(
         "a revision that the controller of Deployments would write over again and again",
@@ -254,7 +254,7 @@ PODTEMPLATES = [
         "names that nobody resolves",
         pod(dnsPolicy="None", dnsConfig={"searches": ["example.com"]}),
         "spec.podTemplate.spec.dnsPolicy",
-        "needs at least one of dnsConfig.nameservers",
+        "needs at least one entry of dnsConfig.nameservers",
     ),
     Negative(
         "a probe of a container that ends by itself",

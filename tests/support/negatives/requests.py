@@ -76,7 +76,7 @@ REQUESTS = [
             f"{field} in {location}",
             argument(location, **{field: value}),
             f"{FIRST}.{field}",
-            f"{field} is that of a part of a multipart body",
+            f"{field} is for a part of a multipart body",
         )
         for field, value in (("contentType", "image/png"), ("fileName", "a.png"))
         for location in ("path", "query", "header", "cookie")
@@ -136,7 +136,7 @@ REQUESTS = [
             f"a body of {kind} without boundary",
             tool(request={"contentType": kind}),
             "spec.request.contentType",
-            "the parts of multipart/form-data are written for you",
+            "add the boundary that the body uses",
         )
         for kind in ("multipart/mixed", "Multipart/Related; type=text/xml", "multipart/form-datas")
     ),

@@ -89,13 +89,13 @@ RESOURCES = [
         "an operation without service",
         resource(operations=[{"uri": "docs://guide"}]),
         "spec.operations[0].service",
-        "set service, or external in its place",
+        "set exactly one of service and external",
     ),
     Negative(
         "an operation with a Service and a host outside",
         operation(external={"url": "https://api.example.com"}),
         "spec.operations[0].service",
-        "set service, or external in its place",
+        "set exactly one of service and external",
     ),
     Negative(
         "a cookie parameter in a style of paths",

@@ -39,19 +39,19 @@ SERVERS = [
         "namespaces by label without a selector",
         server(allowedNamespaces={"from": "Selector"}),
         "spec.allowedNamespaces.selector",
-        "from: Selector goes with a selector",
+        "selector is required with from: Selector",
     ),
     Negative(
         "a selector beside all namespaces",
         server(allowedNamespaces={"from": "All", "selector": {}}),
         "spec.allowedNamespaces.selector",
-        "from: Selector goes with a selector",
+        "selector is required with from: Selector",
     ),
     Negative(
         "a selector that nobody asks",
         server(allowedNamespaces={"selector": {"matchLabels": {"team": "shop"}}}),
         "spec.allowedNamespaces.selector",
-        "remove selector",
+        "not allowed with other values of from",
     ),
     Negative(
         "namespaces from nowhere",

@@ -16,19 +16,19 @@ SECRET: Object = {"name": "token", "key": "value"}
 TOOLS = [
     Negative("a tool without name or tools", without(tool(), "name"), "spec.name", "set name to"),
     Negative(
-        "a tool without service", without(tool(), "service"), "spec.service", "set service, or"
+        "a tool without service", without(tool(), "service"), "spec.service", "set service or"
     ),
     Negative(
         "tools of which one has no service",
         without(tools({**ENTRY, "service": SERVICE}, {"name": "b", "path": "/b"}), "service"),
         "spec.service",
-        "a service on every entry",
+        "you can set one on every entry",
     ),
     Negative(
         "an entry without path or service",
         tools({"name": "a"}),
         "spec.tools[0].path",
-        "set path, the endpoint on the common service",
+        "set path for an endpoint of the common service",
     ),
     Negative("an empty list of tools", tools(), "spec.tools", "should have at least 1 items"),
     Negative(
@@ -336,7 +336,7 @@ TOOLS = [
         "an unknown status class",
         tool(response={"errorStatus": "4xx;5xx"}),
         "spec.response.errorStatus",
-        "list HTTP statuses or classes with commas",
+        "list HTTP statuses or classes, separated by commas",
     ),
     Negative(
         "answers of no bytes",

@@ -55,7 +55,7 @@ def test_all_texts_and_names_of_a_schema_are_checked() -> None:
     assert hidden_characters(schema) == [
         ("/properties/a~1b/description", "U+200B (ZERO WIDTH SPACE) at position 2"),
         ("/properties/c/enum/1", "U+202E (RIGHT-TO-LEFT OVERRIDE) at position 2"),
-        ("/properties", "the name of a property has U+200B (ZERO WIDTH SPACE) at position 2"),
+        ("/properties", "U+200B (ZERO WIDTH SPACE) at position 2 of the name of a property"),
     ]
 
 

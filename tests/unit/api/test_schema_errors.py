@@ -36,11 +36,19 @@ def test_an_error_about_an_invalid_type_lists_the_valid_types(
 @pytest.mark.parametrize(
     ("schema", "place", "way_out"),
     [
-        ({"minimum": 1, "exclusiveMinimum": True}, "exclusiveMinimum", "in place of minimum"),
-        ({"maximum": 1, "exclusiveMaximum": False}, "exclusiveMaximum", "in place of maximum"),
-        ({"items": [{"type": "string"}]}, "items", "or prefixItems for a list of them"),
-        ({"type": "string", "required": True}, "required", "list the names of what is required"),
-        ({"required": "name"}, "required", "list the names of what is required"),
+        (
+            {"minimum": 1, "exclusiveMinimum": True},
+            "exclusiveMinimum",
+            "write the limit here, and remove minimum",
+        ),
+        (
+            {"maximum": 1, "exclusiveMaximum": False},
+            "exclusiveMaximum",
+            "write the limit here, and remove maximum",
+        ),
+        ({"items": [{"type": "string"}]}, "items", "a list of schemas goes in prefixItems"),
+        ({"type": "string", "required": True}, "required", "list the names of required properties"),
+        ({"required": "name"}, "required", "list the names of required properties"),
     ],
 )
 def test_an_error_about_an_old_keyword_names_its_replacement(
@@ -74,8 +82,7 @@ def test_an_error_about_an_unresolvable_reference_names_its_place(
     schema: Any, place: str, reference: str
 ) -> None:
     assert told(schema, **{"$defs": {"there": {}}}) == (
-        f"{place}: the $ref {reference} leads to nothing in the schema: put what it refers to into "
-        "$defs"
+        f"{place}: the $ref {reference} has no target in the schema: add the target to $defs"
     )
 
 
@@ -90,7 +97,7 @@ def test_an_error_about_an_unresolvable_reference_names_its_place(
 def test_a_keyword_that_is_ignored_gets_a_hint(part: Any, keyword: str) -> None:
     [(place, hint)] = schema_hints({"properties": {"a": {"items": part}}})
     assert place == f"/properties/a/items/{keyword}"
-    assert hint.startswith(f"{keyword} means nothing in JSON Schema 2020-12")
+    assert hint.startswith(f"{keyword} has no effect in JSON Schema 2020-12")
 
 
 def test_a_property_named_like_an_ignored_keyword_gets_no_hint() -> None:

@@ -149,29 +149,29 @@ def test_constants_reach_the_gateway() -> None:
         ({"body": {"from": "other"}}, "makes 'other' the whole body"),
         (
             {"body": {"from": "id"}, "arguments": [{"name": "limit", "in": "body"}]},
-            "these go there: id, limit",
+            "but the body gets id, limit: declare 'id' in inputSchema",
         ),
         ({"body": {"from": "id"}, "contentType": "multipart/form-data"}, "a part for each"),
-        ({"body": {"constants": {"a": 1}}, "contentType": "text/plain"}, "made of one argument"),
+        ({"body": {"constants": {"a": 1}}, "contentType": "text/plain"}, "so the body is one"),
         ({"body": {"constants": {"limit": 1}}}, "constants sets limit"),
         ({"query": [{"name": "id", "value": "1"}], "arguments": [{"name": "id", "in": "query"}]},
          "request.query sets id"),
-        ({"arguments": [{"name": "id", "in": "body", "style": "form"}]}, "has no use for"),
-        ({"arguments": [{"name": "id", "in": "body", "fileName": "a"}]}, "only a part of"),
-        ({"arguments": [{"name": "id", "in": "body", "fileNameFrom": "limit"}]}, "only a part of"),
+        ({"arguments": [{"name": "id", "in": "body", "style": "form"}]}, "has no effect in"),
+        ({"arguments": [{"name": "id", "in": "body", "fileName": "a"}]}, "only parts have"),
+        ({"arguments": [{"name": "id", "in": "body", "fileNameFrom": "limit"}]}, "only parts have"),
         (
             {
                 "arguments": [{"name": "id", "in": "body", "fileNameFrom": "id"}],
                 "contentType": "multipart/form-data",
             },
-            "names itself",
+            "sets fileNameFrom of 'id' to itself",
         ),
         (
             {
                 "arguments": [{"name": "id", "in": "body", "explode": True}],
                 "contentType": "multipart/form-data",
             },
-            "no explode without style",
+            "without style, which has no effect",
         ),
     ],
 )  # fmt: skip
@@ -204,7 +204,7 @@ def test_two_arguments_with_the_same_target_are_invalid(
     mappings = [{"name": name, "in": location, "as": target} for name, target in both]
     found = finding(inputSchema=INPUT, request={"arguments": mappings})
     assert found.reason is Reason.INVALID
-    assert f"sends 'id' and 'limit' to {second} in: {location}" in found.message
+    assert f"sends both 'id' and 'limit' as {second} in: {location}" in found.message
     other = [mappings[0], mappings[1] | {"as": "other"}]
     assert places(entry(inputSchema=INPUT, request={"arguments": other})).keys() == {"id", "limit"}
 

@@ -149,7 +149,7 @@ def test_a_rule_condition_reaches_the_gateway_and_an_invalid_one_is_reported() -
     assert list(condition_faults(good)) == []
     [(index, problem)] = condition_faults(ruled("tool == 'x'"))
     assert index == 0
-    assert "none of principal, scopes, claims" in problem
+    assert "a name other than principal, scopes, claims" in problem
 
 
 def test_the_role_includes_the_secrets_of_clients_even_before_they_exist() -> None:

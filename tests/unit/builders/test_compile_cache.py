@@ -56,4 +56,4 @@ def test_a_subscribe_interval_under_one_second_is_invalid() -> None:
     wrong = compile_resource(operation(uri="a:b", subscribe={"interval": "999ms"}), facts())
     assert wrong.entries == ()
     [finding] = wrong.findings
-    assert "subscribe.interval is 999ms: make it 1s or more" in finding.message
+    assert "subscribe.interval is 999ms: set it to 1s or more" in finding.message

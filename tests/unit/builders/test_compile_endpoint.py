@@ -47,7 +47,7 @@ def test_a_port_is_resolved_by_its_name() -> None:
     assert entry(KNOWN, service={"name": "orders", "port": "http"}).backend.port == 80
     found = finding(KNOWN, service={"name": "orders", "port": "grpc"})
     assert found.reason is Reason.PORT_NOT_FOUND
-    assert found.message == "Service demo/orders has no port grpc; it has 80 (http)"
+    assert found.message == "Service demo/orders has no port grpc; use one of: 80 (http)"
 
 
 def test_a_virtual_host_does_not_change_the_address() -> None:
@@ -93,11 +93,11 @@ def test_the_path_of_a_tool_is_appended_to_the_url() -> None:
         ("https://example.org", "--external-host"),
         ("https://api.example.com.evil.example", "--external-host"),
         ("https://orders.demo.svc", "it is a Service of the cluster"),
-        ("https://orders.demo.svc.cluster.local", "within a network only"),
-        ("https://orders", "within a network only"),
-        ("https://localhost", "within a network only"),
-        ("https://10.0.0.1", "it is an address"),
-        ("https://93.184.216.34", "it is an address"),
+        ("https://orders.demo.svc.cluster.local", "use the public name of the host"),
+        ("https://orders", "use the public name of the host"),
+        ("https://localhost", "use the public name of the host"),
+        ("https://10.0.0.1", "use the public name of the host"),
+        ("https://93.184.216.34", "use the public name of the host"),
     ],
 )
 def test_the_finding_about_a_host_that_is_not_allowed_names_the_fix(url: str, why: str) -> None:
@@ -114,7 +114,7 @@ def test_no_external_host_is_allowed_by_default() -> None:
 
 def test_a_port_over_65535_is_invalid() -> None:
     found = finding(ALLOWED, service=None, external={"url": "https://api.example.com:70000"})
-    assert found.message == "external.url: a port is at most 65535"
+    assert found.message == "external.url: the port must be at most 65535"
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,10 @@ def test_the_source_of_a_header_must_exist() -> None:
 
 def test_a_header_with_a_source_of_a_newer_release_is_unresolved() -> None:
     headers = [{"name": "X-Key", "valueFrom": {"fieldRef": {"path": "x"}}}]
-    assert unresolved(facts(), headers=headers)[1] == "header X-Key has no source"
+    assert (
+        unresolved(facts(), headers=headers)[1]
+        == "header X-Key sets neither value nor a reference: set one of them"
+    )
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_a_prompt_with_an_image_that_is_not_base64_is_not_served() -> None:
     [wrong] = compiled.findings_of(ConditionType.ACCEPTED)
     assert (wrong.reason, wrong.message) == (
         Reason.INVALID,
-        "messages[1].image.data is not base64",
+        "messages[1].image.data is not base64: encode the content",
     )
 
 
@@ -120,7 +120,7 @@ def test_an_unused_variable_adds_a_remark_and_the_prompt_is_served() -> None:
 def test_a_default_of_a_required_variable_adds_a_remark() -> None:
     variables = [{"name": "what", "required": True, "default": "x"}]
     [remark] = compile_prompt(prompt(template="{{what}}", variables=variables)).remarks
-    assert remark.message == "the default of what is never used, as it is required"
+    assert remark.message == "the default of what has no effect, because the variable is required"
 
 
 def test_a_disabled_prompt_is_checked_and_not_served() -> None:

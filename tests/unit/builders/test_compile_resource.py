@@ -82,7 +82,10 @@ def test_a_base64_blob_can_have_line_breaks(blob: str) -> None:
 @pytest.mark.parametrize("blob", ["a", "AAEC!", "äöü=", "AA=EC"])
 def test_a_blob_must_be_base64(blob: str) -> None:
     only = finding(resource(content={"uri": URI, "blob": blob}))
-    assert (only.reason, only.message) == (Reason.INVALID, "content.blob is not base64")
+    assert (only.reason, only.message) == (
+        Reason.INVALID,
+        "content.blob is not base64: encode the content",
+    )
 
 
 def test_content_from_a_config_map_is_text_or_a_blob() -> None:
@@ -109,7 +112,7 @@ def test_the_source_of_content_must_exist(kind: str, reason: Reason) -> None:
 
 def test_a_content_source_of_a_newer_release_is_unresolved() -> None:
     only = finding(source("bucket", "files", "guide"))
-    assert only.message == "contentFrom names no object"
+    assert only.message == "contentFrom names neither a ConfigMap nor a Secret: set one"
 
 
 def test_an_operation_becomes_a_resource_with_its_uri() -> None:
@@ -193,7 +196,7 @@ def test_without_a_uri_the_uri_is_derived_from_the_ingress_path(
             "/{id}/{other}",
             {"uriTemplate": "docs://{id}{other}"},
             Reason.INVALID,
-            "the URI template 'docs://{id}{other}' has two variables side by side",
+            "the URI template 'docs://{id}{other}' has no text between two variables",
         ),
         ("/{id", {"uri": URI}, Reason.INVALID, "the path /{id has a brace outside of a {name}"),
     ],
@@ -235,7 +238,7 @@ def test_of_two_operations_with_the_same_uri_the_first_is_served() -> None:
     assert only.backend.path == "/one"
     [double] = compiled.findings
     assert double.reason is Reason.DUPLICATE_NAME
-    assert double.message == f"two operations have the URI {URI}: give one of them another"
+    assert double.message == f"two operations have the URI {URI}: give one of them another URI"
 
 
 def test_a_disabled_resource_has_no_references() -> None:

@@ -102,11 +102,11 @@ def test_an_operation_without_response_fields_has_no_response_in_the_catalog() -
         ({"forwardHeaders": ["Cookie"]}, "set allowCredentialForwarding: true"),
         (
             {"parameters": [ID | {"in": "header", "as": "Authorization"}]},
-            "parameters maps 'id' to the header Authorization, which no parameter may set",
+            "parameters maps 'id' to the header Authorization, which no parameter can set",
         ),
         (
             {"parameters": [ID], "query": [{"name": "id", "value": "1"}]},
-            "query sets id, and the parameter 'id' goes there too",
+            "query sets id, and so does the parameter 'id': map it elsewhere with parameters",
         ),
         (
             {"parameters": [ID | {"in": "body"}], "body": {"constants": {"id": 1}}},
@@ -115,11 +115,11 @@ def test_an_operation_without_response_fields_has_no_response_in_the_catalog() -
         ({"body": {"from": "id"}}, "body.from makes 'id' the whole body"),
         (
             {"parameters": [ID | {"in": "body", "style": "form"}]},
-            "a body of type application/json has no use for",
+            "which has no effect in a body of type application/json: remove it",
         ),
         (
             {"body": {"constants": {"a": 1}}, "contentType": "text/plain"},
-            "a body of type text/plain has no fields: remove body.constants",
+            "body.constants sets fields, which text/plain does not have: remove it",
         ),
     ],
 )

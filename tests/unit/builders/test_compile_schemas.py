@@ -40,7 +40,7 @@ def test_the_schemas_of_one_object_share_a_limit_on_the_cost_of_patterns() -> No
         (Reason.SCHEMA_TOO_COMPLEX, True)
     ] * 2
     assert compiled.findings[0].message == (
-        "tools[large-7]: together with the tools before it, the patterns of this tool would "
-        "take 35.1 MiB when compiled, and at most 32 MiB are allowed: divide the tools among "
-        "objects"
+        "tools[large-7]: the patterns of this tool and of the tools before it would "
+        "take 35.1 MiB when compiled, and at most 32 MiB are allowed: split the tools into "
+        "several objects"
     )

@@ -135,12 +135,12 @@ def test_an_argument_named_like_a_mapped_placeholder_goes_to_the_body() -> None:
         (
             {"inputSchema": {"type": "array"}},
             Reason.INVALID_SCHEMA,
-            'inputSchema: the root must have type: "object", as MCP asks',
+            'inputSchema: the root must have type: "object", as MCP requires',
         ),
         (
             {"inputSchema": {}},
             Reason.INVALID_SCHEMA,
-            'inputSchema: the root must have type: "object", as MCP asks',
+            'inputSchema: the root must have type: "object", as MCP requires',
         ),
         (
             {"inputSchema": {"type": "object", "properties": {"a": {"type": "text"}}}},
@@ -170,7 +170,7 @@ def test_an_argument_named_like_a_mapped_placeholder_goes_to_the_body() -> None:
         (
             {"inputSchema": INPUT, "request": {"arguments": [{"name": "id", "in": "path"}]}},
             Reason.UNDECLARED_ARGUMENT,
-            "request.arguments maps 'id' into the path, which has no {id}",
+            "request.arguments maps 'id' to {id}, which the path does not have",
         ),
         (
             {
@@ -198,7 +198,7 @@ def test_an_argument_named_like_a_mapped_placeholder_goes_to_the_body() -> None:
         (
             {"service": TO_ORDERS | {"path": "/orders/{id"}},
             Reason.INVALID,
-            "the path /orders/{id has a brace outside of a {name}: write %7B or %7D for a brace",
+            "the path /orders/{id has a brace outside of a {name}: for a literal brace, write %7B",
         ),
         (
             {"service": TO_ORDERS | {"path": "/{a/b}"}},
@@ -291,7 +291,9 @@ def test_a_tool_that_forwards_credentials_cannot_run_as_a_task() -> None:
         facts(),
     )
     (finding,) = compiled.findings
-    assert "request.allowCredentialForwarding: a task goes on without its client" in finding.message
+    assert (
+        "request.allowCredentialForwarding: a task continues without its client" in finding.message
+    )
     never = tool(name="one", request=forwarding, task={"mode": "Never"})
     assert len(compile_tool(never, facts()).entries) == 1
 

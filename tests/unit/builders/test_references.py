@@ -63,7 +63,7 @@ def test_the_finding_about_a_missing_service_names_it() -> None:
 def test_the_finding_about_a_missing_port_lists_the_existing_ports() -> None:
     reason, message = refused(service(), "grpc")
     assert reason is Reason.PORT_NOT_FOUND
-    assert message == "Service shop/orders has no port grpc; it has 80 (http), 9000"
+    assert message == "Service shop/orders has no port grpc; use one of: 80 (http), 9000"
 
 
 def test_a_service_of_type_external_name_is_rejected() -> None:

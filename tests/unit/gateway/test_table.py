@@ -63,7 +63,7 @@ def test_an_invalid_entry_is_rejected_with_a_reason() -> None:
     assert list(built.tools) == ["good"]
     assert built.templates == ()
     assert set(built.rejected) == {"tool bad", "tool worse", "resource odd"}
-    assert "leads out of the schema" in built.rejected["tool bad"]
+    assert "refers to another document" in built.rejected["tool bad"]
 
 
 def test_an_unexpected_error_for_one_entry_does_not_affect_others(
@@ -95,8 +95,8 @@ def test_the_compiled_size_of_all_patterns_of_a_catalog_is_bounded(
     assert list(built.tools) == ["large-0", "large-1", "large-2", "small-0", "small-1", "small-2"]
     assert built.rejected == {
         "tool large-3": "its patterns take 3.3 MiB when compiled, but the server has only 10 "
-        "MiB for patterns, of which other tools use 9.9 MiB: repeat less in "
-        "patterns, or use another MCPServer"
+        "MiB for patterns, of which other tools use 9.9 MiB: use lower "
+        "repeat counts in patterns, or another MCPServer"
     }
 
 

@@ -342,7 +342,10 @@ def test_headers_whose_names_differ_only_in_case_are_one_argument() -> None:
     ("parameter", "told"),
     [
         ({"in": "query"}, "a parameter in 'query' has no name, so it is left out"),
-        ({"name": "q", "in": "querry"}, "the parameter 'q' is in 'querry' and not in path, query"),
+        (
+            {"name": "q", "in": "formData"},
+            "the parameter 'q' is in 'formData' and not in path, query",
+        ),
         ({"name": "q"}, "the parameter 'q' is in '' and not in path, query, header or cookie"),
         ({"name": "q", "in": "path"}, "the path does not contain {q}, so the path parameter is"),
     ],

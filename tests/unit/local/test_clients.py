@@ -135,7 +135,7 @@ spec:
         (23, "spec.title"),
     ]
     assert report.warnings[1].message == (
-        "warning: tools[pay]: description: hidden from people: "
+        "warning: tools[pay]: description: remove the invisible character "
         "U+202E (RIGHT-TO-LEFT OVERRIDE) at position 6"
     )
 
@@ -165,4 +165,4 @@ stringData: {ci: 0123456789abcdef}
     )
     [problem] = validate([tmp_path]).problems
     assert (problem.line, problem.field) == (13, "spec.auth.rules[1].when")
-    assert "none of principal, scopes, claims" in problem.message
+    assert "a name other than principal, scopes, claims" in problem.message

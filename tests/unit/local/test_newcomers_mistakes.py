@@ -8,34 +8,7 @@ import pytest
 
 from mcp_operator.local.manifests import NothingFoundError
 from mcp_operator.local.validation import validate
-
-TOOL = """\
-apiVersion: mcp-operator.dev/v1alpha1
-kind: MCPTool
-metadata: {name: a, labels: {team: shop}}
-spec:
-  name: a
-  description: A.
-  method: GET
-  service: {name: s, port: 80, path: /x}
-"""
-
-SERVER = """\
-apiVersion: mcp-operator.dev/v1alpha1
-kind: MCPServer
-metadata: {name: shop}
-spec:
-  toolSelector: {matchLabels: {team: shop}}
-"""
-
-PROMPT = """\
-apiVersion: mcp-operator.dev/v1alpha1
-kind: MCPPrompt
-metadata: {name: p}
-spec:
-  name: p
-  template: Hi {{who}}
-"""
+from support.newcomers import PROMPT, SERVER, TOOL, schema, server, tool
 
 RESOURCE = """\
 apiVersion: mcp-operator.dev/v1alpha1
@@ -45,20 +18,6 @@ spec:
   name: r
   operations: [{URI, service: {name: s, port: 80, path: PATH}}]
 """
-
-
-def tool(old: str = "", new: str = "", more: str = "") -> str:
-    assert old in TOOL
-    return (TOOL.replace(old, new) if old else TOOL) + more
-
-
-def server(old: str = "", new: str = "", more: str = "") -> str:
-    assert old in SERVER
-    return (SERVER.replace(old, new) if old else SERVER) + more
-
-
-def schema(text: str) -> str:
-    return tool(more=f"  inputSchema: {text}\n")
 
 
 MISTAKES: dict[str, tuple[str, str]] = {
@@ -75,7 +34,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "required as a boolean": (
         schema("{type: object, properties: {q: {type: string, required: true}}}"),
-        "list the names of what is required, in the schema of the object that holds it",
+        "list the names of required properties in the schema of the object that has them",
     ),
     "a schema as a string": (
         schema('\'{"type": "object"}\''),
@@ -117,7 +76,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "a kind in the wrong case": (
         tool("MCPTool", "McpTool"),
-        "2:kind: mcp-operator.dev has no kind 'McpTool'; it has MCPPrompt",
+        "2:kind: mcp-operator.dev has no kind 'McpTool'; use one of: MCPPrompt",
     ),
     "a field with a typo": (
         tool("description:", "descripton:"),
@@ -130,7 +89,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "a path with a query": (
         tool("path: /x", "path: '/x?y=1'"),
-        "constant query parameters have a field of their own, query",
+        "put constant query parameters in the field query",
     ),
     "a Service as a string": (
         tool("{name: s, port: 80, path: /x}", "s"),
@@ -175,7 +134,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "JWT without its settings": (
         server("spec:\n", "spec:\n  auth: {type: JWT}\n"),
-        "5:spec.auth.jwt: jwt belongs to type: JWT",
+        "5:spec.auth.jwt: jwt is required with type: JWT, and not allowed with other types",
     ),
     "replicas beside an autoscaler": (
         server("spec:\n", "spec:\n  replicas: 2\n  autoscaling: {maxReplicas: 3}\n"),
@@ -299,7 +258,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "a schema that is fetched": (
         schema("{type: object, properties: {q: {$ref: 'https://x/y.json'}}}"),
-        "nothing is fetched: put what it refers to into $defs",
+        "refers to another document, which is never fetched: copy the target to $defs",
     ),
     "a variable of a URI that the request does not have": (
         RESOURCE.replace("PATH", "/orders").replace("URI", "uriTemplate: 'shop://orders/{id}'"),
@@ -320,7 +279,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "a priority as a number": (
         RESOURCE.replace("PATH", "/orders").replace("URI", "uri: 'shop://orders'")
         + "  annotations: {priority: 0.8}\n",
-        '7:spec.annotations.priority: must be of type string: "number"; put the value into quotes',
+        '7:spec.annotations.priority: must be of type string: "number"; put the value in quotes',
     ),
     "two tools with the same name": (
         "---\n".join([TOOL, tool("metadata: {name: a,", "metadata: {name: b,"), SERVER]),

@@ -83,7 +83,7 @@ def test_another_api_group_is_reported(tmp_path: Path) -> None:
 
 def test_an_object_without_a_kind_is_reported(tmp_path: Path) -> None:
     assert told(check(tmp_path, "apiVersion: v1\nmetadata: {name: a}\n")) == [
-        "1:kind: is missing; every object has apiVersion and kind"
+        "1:kind: is missing; every object has an apiVersion and a kind"
     ]
 
 
@@ -94,7 +94,7 @@ def test_objects_of_other_kinds_are_skipped(tmp_path: Path) -> None:
 def test_an_unknown_kind_of_the_api_group_is_reported(tmp_path: Path) -> None:
     (problem,) = told(check(tmp_path, SERVER, TOOL.replace("kind: MCPTool", "kind: McpTool")))
     assert problem == (
-        "8:kind: mcp-operator.dev has no kind 'McpTool'; it has MCPPrompt, MCPResource, "
+        "8:kind: mcp-operator.dev has no kind 'McpTool'; use one of: MCPPrompt, MCPResource, "
         "MCPServer, MCPTool"
     )
 
@@ -144,7 +144,7 @@ def test_a_missing_service_or_port_is_reported_if_the_files_have_services(tmp_pa
 
     wrong_port = check(tmp_path, TOOL, SERVICE.replace("80", "81"))
     assert told(wrong_port) == [
-        "8:spec.service.port: Service default/orders has no port 80; it has 81"
+        "8:spec.service.port: Service default/orders has no port 80; use one of: 81"
     ]
 
 
@@ -170,7 +170,7 @@ def test_a_schema_that_costs_too_much_is_reported_at_its_place(tmp_path: Path, f
     assert problem == (
         f"16:spec.{field}.properties[a/b].anyOf[1].pattern: {field}: "
         "#/properties/a~1b/anyOf/1/pattern would take 183.1 MiB when compiled, and at most 6 MiB "
-        "are allowed: repeat less, or bound the length with maxLength instead of a repeat count"
+        "are allowed: use lower repeat counts, or limit the length with maxLength"
     )
     (problem,) = told(check(tmp_path, head + schema.replace("a/b", "a b")))
     assert problem.startswith(f"12:spec.{field}.properties: {field}: #/properties/a b/anyOf/1/")
@@ -353,7 +353,7 @@ def test_a_missing_reference_of_the_authentication_is_reported_at_its_field(tmp_
     uri = "jwksURI: http://login.default.svc:81/certs"
     report = check(tmp_path, SERVER + TOKENS % uri, SERVICE.replace("orders", "login"))
     assert told(report) == [
-        "11:spec.auth.jwt.jwksURI: Service default/login has no port 81; it has 80"
+        "11:spec.auth.jwt.jwksURI: Service default/login has no port 81; use one of: 80"
     ]
     by_config_map = SERVER + TOKENS % "jwksConfigMapRef: {name: keys, key: jwks.json}"
     empty = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: keys}\ndata: {jwks.json: '{}'}\n"

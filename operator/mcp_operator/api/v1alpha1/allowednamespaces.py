@@ -16,7 +16,7 @@ class AllowedNamespaces(ApiModel):
     model_config = validated(
         rule(
             "(self.from == 'Selector') == has(self.selector)",
-            "from: Selector goes with a selector, and only that; set both, or remove selector",
+            "selector is required with from: Selector, and not allowed with other values of from",
             field_path=".selector",
         )
     )

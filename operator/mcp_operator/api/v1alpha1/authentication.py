@@ -209,12 +209,12 @@ class Authentication(ApiModel):
     model_config = validated(
         rule(
             "(self.type == 'APIKey') == has(self.apiKey)",
-            "apiKey belongs to type: APIKey; set it for that type and no other",
+            "apiKey is required with type: APIKey, and not allowed with other types",
             field_path=".apiKey",
         ),
         rule(
             "(self.type == 'JWT') == has(self.jwt)",
-            "jwt belongs to type: JWT; set it for that type and no other",
+            "jwt is required with type: JWT, and not allowed with other types",
             field_path=".jwt",
         ),
         rule(

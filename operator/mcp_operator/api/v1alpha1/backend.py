@@ -259,15 +259,15 @@ class RequestCredentials(ApiModel):
     model_config = validated(
         rule(
             "self.type == 'Header' ? has(self.header) != has(self.name) : !has(self.header)",
-            "header names the header of type: Header, as name does; set one of them for that "
-            "type, and header for no other",
+            "type: Header requires exactly one of header and name; header is not allowed with "
+            "other types",
             field_path=".header",
         ),
         rule(
             "self.type in ['Query', 'Cookie'] ? has(self.name) "
             ": self.type == 'Header' || !has(self.name)",
-            "name is the parameter of type: Query, the cookie of type: Cookie, or the header of "
-            "type: Header; set it for these types and no other",
+            "name is required with types Query and Cookie, allowed with type Header, and not "
+            "allowed with other types",
             field_path=".name",
         ),
         rule(
@@ -289,8 +289,7 @@ class RequestCredentials(ApiModel):
         ),
         rule(
             "(self.type == 'OAuth2') == has(self.oauth2)",
-            "oauth2 configures where type: OAuth2 gets its token; set it for that type and "
-            "no other",
+            "oauth2 is required with type: OAuth2, and not allowed with other types",
             field_path=".oauth2",
         ),
         rule(
@@ -299,8 +298,8 @@ class RequestCredentials(ApiModel):
             "&& !has(self.secretRef.passwordKey) : true) "
             "&& (self.type != 'OAuth2' ? !has(self.secretRef.clientIDKey) "
             "&& !has(self.secretRef.clientSecretKey) : true)",
-            "Basic reads usernameKey and passwordKey, OAuth2 clientIDKey and clientSecretKey, the "
-            "other types key; remove what the type does not read",
+            "Basic reads usernameKey and passwordKey, OAuth2 reads clientIDKey and "
+            "clientSecretKey, and other types read key; remove what the type does not read",
             field_path=".secretRef",
         ),
     )

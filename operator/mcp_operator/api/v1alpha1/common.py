@@ -103,8 +103,8 @@ BodyType = Annotated[
         rule(
             "!self.matches('^(?i:multipart/)') || self.matches('^(?i:multipart/form-data) *(;|$)') "
             "|| self.matches('(?i:; *boundary=)')",
-            "the parts of multipart/form-data are written for you; a text that holds the parts of "
-            "another multipart type needs its boundary here, as in multipart/mixed; boundary=x",
+            "add the boundary that the body uses, as in multipart/mixed; boundary=x; only "
+            "multipart/form-data needs none",
         ),
     ),
 ]
@@ -128,8 +128,8 @@ HttpPath = Annotated[
     str,
     matching(
         r"^/[A-Za-z0-9._~!$&'()*+,;=:@%/{}-]*$",
-        "write an absolute path such as /orders/{id}, without spaces, query or fragment; constant "
-        "query parameters have a field of their own, query",
+        "write an absolute path such as /orders/{id}, without spaces, query or fragment; put "
+        "constant query parameters in the field query",
         rule(
             r"!self.matches('(^|/)[.][.]?(/|$)')",
             "a path must not contain the segments . or ..; write the path it leads to",

@@ -208,18 +208,18 @@ class ResourceOperation(ResponseFields, RequestFields, ResourceEndpoint):
             "!has(self.parameters) || !has(self.service) || self.parameters.all(p, "
             "p.__in__ != 'path' || has(self.service.path) && self.service.path.contains("
             "(has(p.__as__) ? p.__as__ : p.name) + '}'))",
-            "every parameter in: path needs its {name} in service.path",
+            "every parameter with in: path needs its {name} in service.path; add it there",
             field_path=".parameters",
         ),
         rule(
             "has(self.service) != has(self.external)",
-            "set service, or external in its place",
+            "set exactly one of service and external",
             field_path=".service",
         ),
         rule(
             "!(has(self.cache) && has(self.subscribe))",
-            "set only one of cache and subscribe: a client that is notified of a change "
-            "reads the content at once",
+            "set only one of cache and subscribe: a client that reads the content after a "
+            "notification must not get an older answer",
             field_path=".cache",
         ),
         rule(

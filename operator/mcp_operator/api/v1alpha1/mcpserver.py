@@ -125,14 +125,14 @@ class MCPServerSpec(ApiModel):
         rule(
             f"!has(self.podTemplate) || !({_IS_GATEWAY}) || !({_ONLY_DIRECT})",
             "a gateway has its own probes, hooks and environment, and no other containers; "
-            "remove containers, initContainers, terminationGracePeriodSeconds, and of container "
-            "all but volumeMounts, runAsUser and runAsGroup, or use mode: Direct",
+            "remove containers, initContainers, terminationGracePeriodSeconds, and every field of "
+            "container except volumeMounts, runAsUser and runAsGroup, or use mode: Direct",
             field_path=".podTemplate",
         ),
         rule(
             "has(self.image) || self.mode == 'Gateway' "
             "|| (self.mode == 'Auto' && !has(self.command) && !has(self.args))",
-            "mode: Direct, command and args run your own MCP server; set image to its image",
+            "mode: Direct, command and args are for your own MCP server; set image to its image",
             field_path=".image",
         ),
         rule(

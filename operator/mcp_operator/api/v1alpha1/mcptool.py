@@ -79,7 +79,7 @@ class ToolDefinition(ApiModel):
     model_config = validated(
         rule(
             "has(self.path) || has(self.service) || has(self.external)",
-            "set path, the endpoint on the common service, or a service of its own",
+            "set path for an endpoint of the common service, or set service or external",
             field_path=".path",
         ),
         rule(
@@ -153,7 +153,7 @@ class MCPToolSpec(ApiModel):
         rule(
             "has(self.service) || has(self.external) || (has(self.tools) "
             "&& self.tools.all(t, has(t.service) || has(t.external)))",
-            "set service, or with tools a service on every entry; or external in its place",
+            "set service or external; with tools, you can set one on every entry instead",
             field_path=".service",
         ),
         rule(

@@ -60,7 +60,7 @@ class NetworkPeer(ApiModel):
     model_config = validated(
         rule(
             "has(self.ipBlock) != (has(self.podSelector) || has(self.namespaceSelector))",
-            "set ipBlock, or podSelector and namespaceSelector or one of them",
+            "set either ipBlock, or podSelector, namespaceSelector or both",
         )
     )
 
@@ -78,7 +78,7 @@ class NetworkPort(ApiModel):
     model_config = validated(
         rule(
             "!has(self.endPort) || (type(self.port) == int && self.port <= self.endPort)",
-            "endPort ends a range that a smaller, numeric port begins",
+            "endPort is the last port of a range; set port to a number that is not larger",
             field_path=".endPort",
         )
     )

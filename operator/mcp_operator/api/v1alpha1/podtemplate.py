@@ -44,9 +44,9 @@ _KEYS = (
     ),
     rule(
         f'!self.exists(key, key.matches(r"{RESERVED_KEYS}"))',
-        "keys of mcp-operator.dev, and app.kubernetes.io/name, instance, component and "
-        "managed-by, are set by the operator; those of deployment.kubernetes.io and of "
-        "security.beta.kubernetes.io by Kubernetes; choose others",
+        "the operator sets the keys of mcp-operator.dev, and app.kubernetes.io/name, instance, "
+        "component and managed-by; Kubernetes sets those of deployment.kubernetes.io and "
+        "security.beta.kubernetes.io; choose other keys",
     ),
 )
 
@@ -132,7 +132,7 @@ class PodSettings(ApiModel):
             "!has(self.dnsPolicy) || self.dnsPolicy != 'None' || "
             "has(self.dnsConfig) && has(self.dnsConfig.nameservers) && "
             "size(self.dnsConfig.nameservers) > 0",
-            "dnsPolicy None needs at least one of dnsConfig.nameservers",
+            "dnsPolicy: None needs at least one entry of dnsConfig.nameservers",
             field_path=".dnsPolicy",
         )
     )

@@ -67,8 +67,8 @@ FORWARD_RULES = (
         "!has(self.forwardHeaders) "
         "|| (has(self.allowCredentialForwarding) && self.allowCredentialForwarding) "
         "|| !self.forwardHeaders.exists(h, h.matches('^(?i:authorization|cookie2?)$'))",
-        "Authorization and Cookie have the credentials of the client, with which the backend "
-        "could act as the client; use credentials, or set allowCredentialForwarding: true "
+        "Authorization and Cookie have the credentials of the client, and the backend could use "
+        "them to act as the client; use credentials, or set allowCredentialForwarding: true "
         "beside forwardHeaders",
         field_path=".forwardHeaders",
     ),
@@ -95,12 +95,12 @@ class ArgumentMapping(ApiModel):
         *EXPLODE_RULES,
         rule(
             "self.__in__ == 'body' || !has(self.contentType)",
-            "contentType is that of a part of a multipart body; set in: body, or remove it",
+            "contentType is for a part of a multipart body; set in: body, or remove it",
             field_path=".contentType",
         ),
         rule(
             "self.__in__ == 'body' || !has(self.fileName)",
-            "fileName is that of a part of a multipart body; set in: body, or remove it",
+            "fileName is for a part of a multipart body; set in: body, or remove it",
             field_path=".fileName",
         ),
         rule(
@@ -142,7 +142,7 @@ class RequestBody(ApiModel):
     model_config = validated(
         rule(
             "has(self.from) != has(self.constants)",
-            "set exactly one of from and constants: the body is one argument, or has fields",
+            "set exactly one of from and constants: a body that is one argument has no fields",
         )
     )
 

@@ -14,7 +14,7 @@ ErrorStatus = Annotated[
     str,
     matching(
         r"^([1-5]([0-9]{2}|xx))(,[1-5]([0-9]{2}|xx))*$",
-        "list HTTP statuses or classes with commas, such as 4xx,5xx,302",
+        "list HTTP statuses or classes, separated by commas, such as 4xx,5xx,302",
         max_length=128,
     ),
 ]

@@ -59,7 +59,7 @@ class Autoscaling(ApiModel):
     model_config = validated(
         rule(
             "self.minReplicas <= self.maxReplicas",
-            "minReplicas, which is 2 when left out, must not be larger than maxReplicas",
+            "minReplicas, which is 2 by default, must not be larger than maxReplicas",
             field_path=".minReplicas",
         )
     )

@@ -64,7 +64,7 @@ def test_lines_of_json_are_parsed_before_a_part_is_selected() -> None:
     ("body", "response", "sentence"),
     [
         (b"<p>", {"json_path": "$.a"}, "200 OK, but its body is not the JSON"),
-        (b"{}", {"json_path": "$.a"}, "200 OK, but the answer holds nothing at $.a."),
+        (b"{}", {"json_path": "$.a"}, "200 OK, but the answer has nothing at $.a."),
         (b'{"a":"x"}', {"jmes_path": "abs(a)"}, "200 OK, but the JMESPath abs(a) fails"),
         (b'{"ok":false}', {"error_when": "!body.ok"}, "but the answer reports an error"),
     ],
