@@ -1,4 +1,4 @@
-"""What holds for every test, and the fixtures of the cluster that the integration tests share."""
+"""Hooks for every test, and the cluster fixtures that the integration tests share."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _US = "mcp-operator-tests"
 
 _UNIT = Path(__file__).parent / "unit"
 
-# How long an example takes says how busy the machine is, and nothing about the code.
+# The duration of an example depends on the machine, so there is no deadline.
 settings.register_profile("random", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-# CI judges every change by the same examples, so that none fails for what it has nothing to do
-# with. Other examples are tried on developers' machines and at night.
+# CI tests every change with the same examples, so that a change fails only for what it changed.
+# Developers' machines and the nightly run use other examples.
 settings.register_profile(
     "repeatable", settings.get_profile("random"), derandomize=True, database=None
 )
@@ -42,15 +42,15 @@ settings.load_profile("repeatable" if os.environ.get("CI") else "random")
 def pytest_configure() -> None:
     """Declare that there is no event loop until a test runs one.
 
-    Otherwise `get_event_loop`, which the asyncio plugins call, makes a loop before Python 3.14 and
-    nobody closes it; its ResourceWarning then fails whichever test the garbage collector runs in.
+    Otherwise `get_event_loop`, which the asyncio plugins call, creates a loop before Python 3.14
+    that nothing closes. Its ResourceWarning then fails the test in which garbage is collected.
     """
     asyncio.set_event_loop(None)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Fail what skips where MCP_OPERATOR_TEST_NO_SKIP is set, as CI does: it has everything."""
+    """Fail a skipped test if MCP_OPERATOR_TEST_NO_SKIP is set, as in CI."""
     report = yield
     if report.skipped and not hasattr(report, "wasxfail"):
         _forbid_skip(report)
@@ -59,7 +59,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Do the same for a module that skips as a whole."""
+    """Fail a skipped module in the same way."""
     report = yield
     if report.skipped:
         _forbid_skip(report)
@@ -74,7 +74,7 @@ def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_blocking_calls(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a unit test whose event loop is held up by a blocking call of the package."""
+    """Fail a unit test in which the package blocks the event loop."""
     if not request.path.is_relative_to(_UNIT):
         yield
         return
@@ -84,7 +84,7 @@ def _no_blocking_calls(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def mutation_detector(monkeypatch: pytest.MonkeyPatch) -> Iterator[MutationDetector]:
-    """Fail a test in which somebody changes an object of a cache."""
+    """Fail a test that modifies a cached object."""
     detector = MutationDetector(monkeypatch)
     yield detector
     detector.check()
@@ -92,7 +92,7 @@ def mutation_detector(monkeypatch: pytest.MonkeyPatch) -> Iterator[MutationDetec
 
 @pytest.fixture(autouse=True)
 def _logging_restored() -> Iterator[None]:
-    """Undo what a test does to the root logger: its handler outlives the stream it writes to."""
+    """Restore the root logger after a test: a handler can outlive the stream it writes to."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
@@ -113,12 +113,12 @@ def metrics(registry: CollectorRegistry) -> RuntimeMetrics:
 
 @pytest.fixture(scope="session")
 def control_plane(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    """The cluster of the session: a control plane of our own, or the one that the user names."""
+    """The cluster of the session: a control plane that it starts, or the one in the environment."""
     capture = request.config.pluginmanager.getplugin("capturemanager")
 
     def report(line: str) -> None:
         with capture.global_and_fixture_disabled():
-            print(f"\n{line}", flush=True)  # noqa: T201 - minutes of silence would look like a hang
+            print(f"\n{line}", flush=True)  # noqa: T201 - a build takes minutes
 
     try:
         cluster = start_cluster(report)
@@ -130,7 +130,7 @@ def control_plane(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def crds_installed(control_plane: Cluster) -> None:
-    """Our CRDs are there and served, and that of HTTPRoutes."""
+    """The CRDs of the project and of HTTPRoutes are installed and served."""
 
     async def install() -> None:
         async with connected(control_plane.kubeconfig, _US) as client:
@@ -144,23 +144,23 @@ def crds_installed(control_plane: Cluster) -> None:
 
 @pytest.fixture
 async def client(control_plane: Cluster) -> AsyncIterator[Client]:
-    """An administrator's client; its metrics are apart from those of the test's subject."""
+    """The client of an administrator, with metrics of its own."""
     async with connected(control_plane.kubeconfig, _US) as administrator:
         yield administrator
 
 
 @pytest.fixture
 async def namespace(client: Client) -> AsyncIterator[str]:
-    """The name of a namespace of the test's own, deleted in the background afterwards."""
+    """The name of a new namespace, which is deleted in the background after the test."""
     async with own_namespace(client) as shop:
         yield shop.namespace
 
 
 @pytest.fixture
 async def kubelet(control_plane: Cluster, client: Client, namespace: str) -> AsyncIterator[Kubelet]:
-    """Pods of the test's namespace run; put what a Service stands for into its `services`."""
+    """A kubelet for the test's namespace; `services` maps Services to addresses."""
     if not control_plane.has_controllers:
-        pytest.skip("without kube-controller-manager no Deployment makes Pods")
+        pytest.skip("without kube-controller-manager no Deployment creates Pods")
     nodes = await client.request("GET", NODES.path(), query={"labelSelector": f"!{NODE_LABEL}"})
     if json.loads(nodes)["items"]:
         pytest.skip("the cluster has nodes of its own, which cannot run this checkout")

@@ -1,6 +1,6 @@
-"""Every kind of answer, read by the MCP clients of others, each in its own environment.
+"""Third-party MCP clients read every kind of result, each in its own environment.
 
-`nox -s clients` makes the environments. No model is called.
+`nox -s clients` creates the environments. No model is called.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ KNOWN = {
 
 
 @pytest.mark.parametrize("client", ["fastmcp", "langchain", "openai", "pydantic"])
-async def test_a_client_reads_every_kind_of_answer(client: str) -> None:
+async def test_a_client_reads_every_kind_of_result(client: str) -> None:
     variable = f"MCP_OPERATOR_CLIENT_{client.upper()}"
     python = os.environ.get(variable)
     if not python:
@@ -38,7 +38,7 @@ async def test_a_client_reads_every_kind_of_answer(client: str) -> None:
         )
         said, _ = await process.communicate()
     assert process.returncode == 0
-    went, known = json.loads(said), KNOWN.get(client, set())
-    assert {name: how for name, how in went.items() if name not in known} == {
+    outcomes, known = json.loads(said), KNOWN.get(client, set())
+    assert {name: how for name, how in outcomes.items() if name not in known} == {
         name: how for name, how in as_expected().items() if name not in known
     }

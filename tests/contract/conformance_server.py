@@ -1,7 +1,7 @@
-"""Serves the conformance fixture until it is interrupted.
+"""Serves the fixture for the conformance suite until it is interrupted.
 
-For the official suite, which needs Node 22 or newer and a URL on `localhost`, with `operator` and
-`tests` on the PYTHONPATH:
+The official suite needs Node 22 or newer and a URL on `localhost`. With `operator` and `tests` on
+the PYTHONPATH:
 
     python tests/contract/conformance_server.py 8080 &
     npx @modelcontextprotocol/conformance server --url http://localhost:8080/mcp \
@@ -19,7 +19,7 @@ from support.everything import serving_everything
 
 async def main(port: int) -> None:
     async with serving_everything(port) as served:
-        print(served.url, flush=True)  # noqa: T201 - says where it is
+        print(served.url, flush=True)  # noqa: T201 - the user needs the URL
         await asyncio.get_running_loop().create_future()
 
 

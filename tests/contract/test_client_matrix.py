@@ -1,8 +1,8 @@
-"""The official clients in whole sessions, with one gateway and with three that take turns.
+"""The official clients in complete sessions, with one gateway and with three in round robin.
 
-Each client is a program that takes the steps of a session and says what it saw. Then all gateways
-are replaced, and it goes on. `MATRIX` lists the clients, the revisions that they speak, and the
-steps that they take; `LEFT_OUT` says why a client takes none.
+Each client is a program that takes the steps of a session and prints what it saw. Then all gateways
+are replaced, and it continues. `MATRIX` lists the clients, the revisions that they speak, and the
+steps that they take; `LEFT_OUT` says why a client does not take a step.
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ FOLDER = Path(__file__).parent / "clients"
 
 
 class Session(NamedTuple):
-    """What a client says of a session.
+    """What a client prints about a session.
 
     Attributes:
         version: The revision that it speaks.
-        before: What it saw.
-        after: What it saw of the gateways that took over.
+        before: What it saw of the first gateways.
+        after: What it saw of the gateways that replaced them.
     """
 
     version: str
@@ -86,10 +86,10 @@ def check_call(saw: Session) -> None:
 
 
 def check_progress(saw: Session) -> None:
-    told = saw.before["progress"]
-    assert len(told) >= 2
-    assert told == sorted(set(told))
-    # In 2026-07-28 each request asks for messages, which not all clients do.
+    progress = saw.before["progress"]
+    assert len(progress) >= 2
+    assert progress == sorted(set(progress))
+    # In 2026-07-28 each request has to ask for log messages, which not all clients do.
     assert len(saw.before["logged"]) >= 2 or saw.version == MODERN
 
 
@@ -111,33 +111,33 @@ def check_subscribe(saw: Session) -> None:
 
 
 def check_list_changed(saw: Session) -> None:
-    assert newcomers(saw.before)
+    assert new_tools(saw.before)
 
 
 def check_reconnect(saw: Session) -> None:
     assert saw.after["sum"] == {"sum": 3}
-    assert newcomers(saw.after)
-    assert newcomers(saw.after) != newcomers(saw.before)
+    assert new_tools(saw.after)
+    assert new_tools(saw.after) != new_tools(saw.before)
 
 
 CHECKS: dict[str, Callable[[Session], None]] = {step: globals()[f"check_{step}"] for step in STEPS}
 
 
-def newcomers(said: Mapping[str, Any]) -> set[str]:
-    """Return the tools that were listed after the client was told of a change."""
+def new_tools(said: Mapping[str, Any]) -> set[str]:
+    """Return the tools that were added when the client was notified of a change."""
     return set(said["newTools"]) - NAMES
 
 
 def command(client: str) -> tuple[str, ...]:
-    """Return the command that runs a client; skips the test where it is not there."""
+    """Return the command that runs a client; skip the test without the client."""
     if client == "python1":
-        return named("MCP_OPERATOR_MCP1_PYTHON"), str(FOLDER / "python1.py")
+        return from_environment("MCP_OPERATOR_MCP1_PYTHON"), str(FOLDER / "python1.py")
     if client == "python2":
         return sys.executable, str(FOLDER / "python2.py")
     if client == "typescript1":
-        return node(), str(Path(named("MCP_OPERATOR_TS1_CLIENT"), "client.mjs"))
+        return node(), str(Path(from_environment("MCP_OPERATOR_TS1_CLIENT"), "client.mjs"))
     if client == "typescript2":
-        return node(), str(Path(named("MCP_OPERATOR_TS_CLIENT"), "client.mjs"))
+        return node(), str(Path(from_environment("MCP_OPERATOR_TS_CLIENT"), "client.mjs"))
     find = find_go_client if client == "go" else find_rust_client
     try:
         return (str(find(print)),)
@@ -145,20 +145,20 @@ def command(client: str) -> tuple[str, ...]:
         pytest.skip(str(error))
 
 
-def named(variable: str) -> str:
-    """Return the value of a variable; skips the test without it."""
+def from_environment(variable: str) -> str:
+    """Return the value of a variable; skip the test without it."""
     value = os.environ.get(variable)
     return value or pytest.skip(f"{variable} is not set (nox -s contract)")
 
 
 def node() -> str:
-    """Return the path of Node.js; skips the test without it."""
+    """Return the path of Node.js; skip the test without it."""
     return shutil.which("node") or pytest.skip("there is no node command on PATH")
 
 
 @asynccontextmanager
 async def serving(replicas: int, processes: ProcessGroup) -> AsyncIterator[Replicas]:
-    """Serve by one gateway, or by several that share a Redis."""
+    """Serve with one gateway, or with several that share a Redis."""
     port = None
     if replicas > 1:
         redis = RedisServer(processes)
@@ -169,7 +169,7 @@ async def serving(replicas: int, processes: ProcessGroup) -> AsyncIterator[Repli
 
 
 async def session(client: tuple[str, ...], version: str, served: Replicas) -> Session:
-    """Run a client, and replace the gateways in between."""
+    """Run a client, and replace the gateways in the middle."""
     process = await asyncio.create_subprocess_exec(
         *(*client, served.url, version),
         stdin=asyncio.subprocess.PIPE,

@@ -1,6 +1,6 @@
-"""The official conformance suite, against what a catalog can express.
+"""The official conformance suite, with a catalog as the server.
 
-`nox -s conformance` installs what `conformance/package-lock.json` pins, and names the folder.
+`nox -s conformance` installs `conformance/package-lock.json`, and sets the variable of the folder.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ pytestmark = [
 
 
 async def served(stack: AsyncExitStack, replicas: int, folder: Path) -> str:
-    """Serve the fixture, by one gateway or by several that share a Redis; return the URL."""
+    """Serve the fixture with one gateway or with several that share a Redis; return the URL."""
     if replicas == 1:
         return (await stack.enter_async_context(serving_everything())).url
     group = ProcessGroup(folder / "redis")
@@ -39,12 +39,14 @@ async def served(stack: AsyncExitStack, replicas: int, folder: Path) -> str:
 
 @pytest.mark.parametrize("replicas", [1, 3])
 @pytest.mark.parametrize(("revision", "scenarios"), [("2026-07-28", 50), ("2025-11-25", 33)])
-async def test_all_that_a_revision_asks_of_a_server_is_served(
+async def test_every_server_scenario_of_a_revision_passes(
     tmp_path: Path, revision: str, scenarios: int, replicas: int
 ) -> None:
     modules = Path(FOLDER) / "node_modules"
     pinned = modules / ".bin" / "node"
-    node = pinned if pinned.exists() else "node"  # only Linux's is pinned; the suite needs 22
+    node = (
+        pinned if pinned.exists() else "node"
+    )  # Node is pinned only for Linux; the suite needs 22
     suite = modules / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
     async with AsyncExitStack() as stack:
         url = await served(stack, replicas, tmp_path)

@@ -1,7 +1,7 @@
-"""Every way to connect that the guide and the README show, against the samples as served.
+"""Every way to connect that the guide and the README show, with the samples as the server.
 
-Claude Code, VS Code and Cursor cannot be run here. The Inspector reads the file of Claude Code as
-well; of the other two it is tested that they have the form that their references describe.
+Claude Code, VS Code and Cursor cannot run here. The Inspector also reads the file of Claude Code.
+For the files of the other two, the tests check the format that their references describe.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def configuration(client: str) -> Any:
     return json.loads(block)
 
 
-def in_the_readme(client: str) -> str:
+def readme_code(client: str) -> str:
     """Return the last code in the README's row about a client."""
     [row] = re.findall(rf"^\| {client} \| (.*) \|$", README, re.MULTILINE)
     last: str = re.findall(r"`([^`]+)`", row)[-1]
@@ -62,7 +62,7 @@ def in_the_readme(client: str) -> str:
 
 
 async def run(*words: str | Path, cwd: Path | None = None) -> str:
-    """Run a program with the pinned packages and their Node; return what it prints."""
+    """Run a program with the pinned packages and their Node; return its output."""
     path = f"{Path(FOLDER) / 'node_modules' / '.bin'}{os.pathsep}{os.environ['PATH']}"
     home = str(cwd) if cwd else os.environ.get("HOME", "")
     process = await asyncio.create_subprocess_exec(
@@ -105,16 +105,16 @@ async def test_the_inspector_calls_a_tool_as_the_guide_shows(url: str, tmp_path:
 
 @NEEDS_NODE_PACKAGES
 async def test_the_inspector_lists_tools_as_the_readme_shows(url: str, tmp_path: Path) -> None:
-    words = shlex.split(in_the_readme("MCP Inspector").replace(SHOWN, url))
+    words = shlex.split(readme_code("MCP Inspector").replace(SHOWN, url))
     assert "search-products" in await run(*words, cwd=tmp_path)
 
 
 @NEEDS_NODE_PACKAGES
 @pytest.mark.parametrize("client", ["Claude Code", "Claude Desktop"])
-async def test_a_file_of_a_client_leads_to_the_server(
+async def test_the_configuration_file_of_a_client_connects_to_the_server(
     client: str, url: str, tmp_path: Path
 ) -> None:
-    """The Inspector starts what the file of Claude Desktop names, which is mcp-remote."""
+    """The Inspector runs the command in the file of Claude Desktop, which is mcp-remote."""
     file = tmp_path / "servers.json"
     file.write_text(json.dumps(configuration(client)).replace(SHOWN, url))
     words = ("npx", "@modelcontextprotocol/inspector", "--cli", "--config", file)
@@ -131,16 +131,18 @@ async def test_a_file_of_a_client_leads_to_the_server(
         ("Cursor", {"mcpServers": {"shop": {"url": SHOWN}}}),
     ],
 )
-def test_a_file_has_the_form_that_the_client_documents(client: str, expected: Any) -> None:
+def test_a_configuration_file_has_the_format_that_the_client_documents(
+    client: str, expected: Any
+) -> None:
     assert configuration(client) == expected
 
 
-def test_claude_code_is_given_the_server_by_its_command() -> None:
+def test_guide_and_readme_show_the_command_for_claude_code() -> None:
     words = ["claude", "mcp", "add", "--transport", "http", "shop", SHOWN]
     assert command("Claude Code") == words
-    assert shlex.split(in_the_readme("Claude Code")) == words
+    assert shlex.split(readme_code("Claude Code")) == words
 
 
 @pytest.mark.parametrize("client", ["Claude Desktop", "VS Code", "Cursor"])
 def test_the_readme_shows_the_files_of_the_guide(client: str) -> None:
-    assert json.loads(in_the_readme(client)) == configuration(client)
+    assert json.loads(readme_code(client)) == configuration(client)

@@ -1,4 +1,4 @@
-"""The example of an image for mode Direct, as a process, with the official client."""
+"""The example server for mode Direct, as a process, with the official client."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ ORDER = {"type": "object", "properties": {"id": {"type": "string"}}, "required":
 
 
 class Mounted:
-    """A folder whose files change all at once, as the kubelet changes those of a ConfigMap."""
+    """A folder whose files are replaced atomically, as the kubelet does for a ConfigMap."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._versions = 0
 
     def write(self, files: Mapping[str, str]) -> None:
-        """Put files in place of those that are there."""
+        """Replace the files."""
         self._versions += 1
         version = self.folder / f"..{self._versions}"
         version.mkdir(parents=True)
@@ -53,7 +53,7 @@ class Mounted:
         link.replace(self.folder / "..data")
 
     def mount(self, content: Catalog) -> str:
-        """Put the files of a catalog there; return its digest."""
+        """Write the files of a catalog; return its digest."""
         digest, files = with_digests(direct_files(content))
         self.write(files)
         return digest
@@ -61,7 +61,7 @@ class Mounted:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The example as it runs, what is mounted into it, and where its backend is."""
+    """The running example, its mounted files, and a function that builds its backend."""
 
     mounted: Mounted
     port: int
@@ -74,11 +74,11 @@ class Running:
 
     @property
     def pod(self) -> Pod:
-        """The pod that the operator would ask."""
+        """The pod whose catalog the operator would request."""
         return Pod("u", "pod", "127.0.0.1", self.port)
 
     async def answer(self, digest: str) -> Answer | None:
-        """Ask as the operator does; None where nobody answers yet."""
+        """Request the catalog as the operator does; None if the server does not respond yet."""
         try:
             return await http_ask(self.pod, digest)
         except AskError:
@@ -86,15 +86,15 @@ class Running:
 
 
 async def echo(request: web.Request) -> web.Response:
-    """Answer with what was asked."""
+    """Respond with the path, query and body of the request."""
     body = await request.json() if request.can_read_body else None
-    told = {"path": request.rel_url.raw_path, "query": dict(request.query), "body": body}
-    return web.json_response(told, status=int(request.query.get("status", "200")))
+    received = {"path": request.rel_url.raw_path, "query": dict(request.query), "body": body}
+    return web.json_response(received, status=int(request.query.get("status", "200")))
 
 
 @pytest.fixture
 async def running(processes: ProcessGroup, tmp_path: Path) -> AsyncIterator[Running]:
-    """The example, with nothing mounted yet."""
+    """The example, without mounted files."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", echo)
     mounted = Mounted(tmp_path / "config")
@@ -139,7 +139,7 @@ async def test_tools_are_called_at_their_services(running: Running) -> None:
         assert '"body": {"sku": "mug"}' in str(answer.content)
 
 
-async def test_a_call_that_is_wrong_or_fails_is_an_error_for_the_model(running: Running) -> None:
+async def test_an_invalid_or_failed_call_is_an_error_for_the_model(running: Running) -> None:
     shown = tool("show", running.backend("/orders/{id}"), input_schema=ORDER)
     async with serving(running, catalog(shown)) as client:
         for arguments in ({}, {"id": ".."}, {"id": "1", "status": 404}):
@@ -165,7 +165,7 @@ async def test_prompts_and_resources_are_served_from_the_files(running: Running)
         assert "# Returns" in str((await client.read_resource("docs://returns")).contents)
 
 
-async def test_new_files_are_served_reported_and_told_to_clients(running: Running) -> None:
+async def test_new_files_are_served_and_reported_and_clients_are_notified(running: Running) -> None:
     async with (
         serving(running, catalog(tool("old", running.backend("/old")))) as client,
         client.listen(tools_list_changed=True) as events,
@@ -176,7 +176,7 @@ async def test_new_files_are_served_reported_and_told_to_clients(running: Runnin
         assert [one.name for one in (await client.list_tools()).tools] == ["new"]
 
 
-async def test_files_of_two_versions_leave_the_last_good_catalog(running: Running) -> None:
+async def test_files_of_different_versions_keep_the_last_good_catalog(running: Running) -> None:
     content = catalog(tool("old", running.backend("/old")))
     async with serving(running, content) as client:
         digest, files = with_digests(direct_files(catalog()))
@@ -188,7 +188,7 @@ async def test_files_of_two_versions_leave_the_last_good_catalog(running: Runnin
         assert await http_ask(running.pod, digest) == Answer(digest)
 
 
-async def test_a_pod_without_files_is_not_ready_and_says_that_it_serves_nothing(
+async def test_a_pod_without_files_is_not_ready_and_reports_an_empty_digest(
     running: Running,
 ) -> None:
     async with hang_guard():

@@ -1,4 +1,4 @@
-"""The example backends, in Python and in Go, behind the manifests that come with them."""
+"""The example backends, in Python and in Go, with the tools of their manifests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mcp_operator.gateway.upstream.client import HttpUpstream
 from support.entries import catalog
 from support.example_backend import build_go, example_backend, example_tools
 from support.fake_upstream import FakeSecrets
-from support.heard import Heard
+from support.listener import Heard
 
 
 @pytest.fixture(scope="module", params=["python", "go"])
@@ -26,7 +26,7 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 class Orders:
-    """The tools of the example, before a running backend."""
+    """The tools of the example, with a running backend."""
 
     def __init__(self, upstream: HttpUpstream) -> None:
         self._tools = {one.name: one for one in example_tools()}
@@ -46,16 +46,16 @@ async def orders(program: str) -> AsyncIterator[Orders]:
         yield Orders(upstream)
 
 
-async def test_an_export_tells_how_far_it_is_and_gives_a_link(orders: Orders) -> None:
-    heard = Heard()
+async def test_an_export_reports_progress_and_returns_a_link(orders: Orders) -> None:
+    listener = Heard()
 
-    result = await orders.call("export_orders", Call(listener=heard))
+    result = await orders.call("export_orders", Call(listener=listener))
 
     assert isinstance(result, ToolResult)
     assert [block["type"] for block in result.content] == ["text", "resource_link"]
     assert (result.is_error, result.structured) == (False, {"exported": 3})
-    assert heard.progresses == [(0, 3, "o-1"), (1, 3, "o-2"), (2, 3, "o-3")]
-    assert [data for _, data, _ in heard.logs] == [b'"reading o-%d"' % n for n in (1, 2, 3)]
+    assert listener.progresses == [(0, 3, "o-1"), (1, 3, "o-2"), (2, 3, "o-3")]
+    assert [data for _, data, _ in listener.logs] == [b'"reading o-%d"' % n for n in (1, 2, 3)]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ async def test_an_export_tells_how_far_it_is_and_gives_a_link(orders: Orders) ->
         ({"action": "decline"}, "Nothing was cancelled."),
     ],
 )
-async def test_an_order_is_cancelled_when_the_user_has_confirmed_it(
+async def test_an_order_is_cancelled_only_if_the_user_confirms_it(
     orders: Orders, answer: object, said: str
 ) -> None:
     able: JsonObject = {"elicitation": {}}
@@ -82,14 +82,14 @@ async def test_an_order_is_cancelled_when_the_user_has_confirmed_it(
     assert result.content[0]["text"] == said
 
 
-async def test_what_was_confirmed_holds_for_no_other_order(orders: Orders) -> None:
+async def test_a_confirmation_is_not_valid_for_another_order(orders: Orders) -> None:
     yes = {"sure": {"action": "accept", "content": {"sure": True}}}
     call = Call(capabilities={"elicitation": {}}, input=ClientInput(yes, "cancel o-1"))
 
     assert isinstance(await orders.call("cancel_order", call, id="o-2"), InputRequired)
 
 
-async def test_who_cannot_be_asked_is_told(orders: Orders) -> None:
+async def test_a_client_without_elicitation_gets_an_error(orders: Orders) -> None:
     result = await orders.call("cancel_order", Call(), id="o-1")
 
     assert isinstance(result, ToolResult)

@@ -1,8 +1,8 @@
-"""A person logs in at a real OpenID provider, and the official client gets to its tools.
+"""A user logs in at a real OpenID provider, and the official client uses the tools.
 
-The provider is `oidc-provider`, which the OpenID foundation has certified. The test is the browser:
-it logs in and consents. Everything else is done by the client as MCP's authorization has it, from
-the 401 on: metadata, registration, PKCE, resource indicator, token.
+The provider is `oidc-provider`, which the OpenID Foundation has certified. The test acts as the
+browser: it logs in and consents. The client does everything else that MCP's authorization requires
+after a 401: metadata, registration, PKCE, resource indicator, token.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ spec: {name: secret, template: For administrators}
 
 @dataclass
 class Storage:
-    """Keeps what a client would keep on disk."""
+    """Keeps the tokens and registration that a client would keep on disk."""
 
     tokens: OAuthToken | None = None
     client: OAuthClientInformationFull | None = None
@@ -103,14 +103,14 @@ class Storage:
 
 @dataclass
 class Browser:
-    """Logs in as one person, says yes, and keeps where it is led in the end."""
+    """Logs in as one user, consents, and records the visited URLs."""
 
-    person: str
+    user: str
     callback: str = CALLBACK
     visited: list[str] = field(default_factory=list)
 
     async def open(self, url: str) -> None:
-        jar = aiohttp.CookieJar(unsafe=True)  # cookies of an address, not of a name
+        jar = aiohttp.CookieJar(unsafe=True)  # cookies of an IP address
         async with aiohttp.ClientSession(cookie_jar=jar) as session:
             form: dict[str, str] | None = None
             asked = ["consent", "login"]
@@ -121,7 +121,7 @@ class Browser:
                     assert answer.status in (200, 302, 303), await answer.text()
                     form = None
                     if answer.status == 200:
-                        form = {"prompt": asked.pop(), "login": self.person, "password": "any"}
+                        form = {"prompt": asked.pop(), "login": self.user, "password": "any"}
                     else:
                         url = urljoin(url, answer.headers["location"])
             self.visited.append(url)
@@ -151,7 +151,7 @@ async def logged_in(url: str, browser: Browser, storage: Storage) -> AsyncIterat
 
 
 async def provider(processes: ProcessGroup, port: int, resource: str) -> str:
-    """Start the provider for one server; return its issuer once it answers."""
+    """Start the provider for one server; return its issuer once it responds."""
     processes.start("provider", ["node", Path(FOLDER) / "provider.mjs", str(port), resource])
     issuer = f"http://127.0.0.1:{port}"
     await reachable(f"{issuer}/.well-known/openid-configuration")
@@ -160,7 +160,7 @@ async def provider(processes: ProcessGroup, port: int, resource: str) -> str:
 
 @pytest.fixture
 async def shop(tmp_path: Path, processes: ProcessGroup) -> AsyncIterator[str]:
-    """Serve files that trust the provider; gives the URL."""
+    """Serve files that trust the provider; yield the URL."""
     at, port = free_port(), free_port()
     url = f"http://127.0.0.1:{port}/mcp"
     issuer = await provider(processes, at, url)
@@ -171,7 +171,7 @@ async def shop(tmp_path: Path, processes: ProcessGroup) -> AsyncIterator[str]:
         yield url
 
 
-async def test_a_person_logs_in_and_their_client_is_served(
+async def test_a_client_is_served_after_the_user_logs_in(
     shop: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     browser, storage = Browser("alice"), Storage()
@@ -190,7 +190,7 @@ async def test_a_person_logs_in_and_their_client_is_served(
     assert call.__dict__["client"] == "alice"
 
 
-async def test_a_token_that_was_kept_is_good_without_a_login(shop: str) -> None:
+async def test_a_stored_token_needs_no_login(shop: str) -> None:
     storage = Storage()
     async with hang_guard(), logged_in(shop, Browser("alice"), storage) as client:
         await client.list_prompts()
@@ -201,7 +201,7 @@ async def test_a_token_that_was_kept_is_good_without_a_login(shop: str) -> None:
     assert second.visited == []
 
 
-async def test_a_client_asks_for_the_scope_that_it_is_told_it_lacks(shop: str) -> None:
+async def test_a_client_requests_the_scope_that_the_error_names(shop: str) -> None:
     browser, storage = Browser("alice"), Storage()
     async with hang_guard(), logged_in(shop, browser, storage) as client:
         await client.get_prompt("secret")
@@ -214,7 +214,7 @@ async def test_a_client_asks_for_the_scope_that_it_is_told_it_lacks(shop: str) -
     not TYPESCRIPT,
     reason="MCP_OPERATOR_TS_CLIENT names no folder with node_modules (nox -s contract)",
 )
-async def test_a_person_logs_in_with_the_typescript_client(shop: str) -> None:
+async def test_the_typescript_client_is_served_after_the_user_logs_in(shop: str) -> None:
     node = await asyncio.create_subprocess_exec(
         *("node", Path(TYPESCRIPT) / "login.mjs", shop, CALLBACK),
         stdin=asyncio.subprocess.PIPE,
@@ -237,7 +237,7 @@ async def test_a_person_logs_in_with_the_typescript_client(shop: str) -> None:
     not REMOTE, reason="MCP_OPERATOR_CONNECT names no folder with mcp-remote (nox -s contract)"
 )
 @pytest.mark.parametrize(
-    ("person", "tools"),
+    ("user", "tools"),
     [
         (
             "alice",
@@ -246,10 +246,10 @@ async def test_a_person_logs_in_with_the_typescript_client(shop: str) -> None:
         ("bob", ["get-order", "product-picture", "search-products"]),
     ],
 )
-async def test_an_assistant_is_logged_in_as_the_guide_shows(
-    person: str, tools: list[str], tmp_path: Path, processes: ProcessGroup
+async def test_the_commands_of_the_guide_log_a_user_in(
+    user: str, tools: list[str], tmp_path: Path, processes: ProcessGroup
 ) -> None:
-    """The commands are the guide's, on ports that are free; the browser is the test's."""
+    """Run the commands of the guide with free ports; the test acts as the browser."""
     at, port = free_port(), free_port()
     url = f"http://127.0.0.1:{port}/mcp"
 
@@ -267,7 +267,7 @@ async def test_an_assistant_is_logged_in_as_the_guide_shows(
 
     client = await asyncio.create_subprocess_exec(
         *("npx", "-p", "mcp-remote", *(moved(word) for word in remote[4:])),
-        stdin=asyncio.subprocess.PIPE,  # it gives up where that has ended
+        stdin=asyncio.subprocess.PIPE,  # it exits when its standard input ends
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=REMOTE,
@@ -277,7 +277,7 @@ async def test_an_assistant_is_logged_in_as_the_guide_shows(
     async with hang_guard():
         while (line := await client.stdout.readline()) and not line.startswith(b"http://"):
             pass
-        browser = Browser(person, "http://localhost:")
+        browser = Browser(user, "http://localhost:")
         await browser.open(line.decode().strip())
         async with aiohttp.ClientSession() as session:
             await session.get(browser.visited[-1])

@@ -1,4 +1,4 @@
-"""`mcp-operator inspect`, with a real gateway in both eras of MCP, and a person at a terminal."""
+"""`mcp-operator inspect` with a real gateway, both protocol generations and a terminal."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from support.waiting import eventually, hang_guard
 
 Output = pytest.CaptureFixture[str]
 Protocol = Literal["auto", "legacy"]
-both_eras = pytest.mark.parametrize("protocol", ["auto", "legacy"])
+both_protocols = pytest.mark.parametrize("protocol", ["auto", "legacy"])
 
 
 @pytest.fixture
@@ -49,8 +49,10 @@ async def served() -> AsyncIterator[Everything]:
         yield running
 
 
-@both_eras
-async def test_everything_is_listed(served: Everything, protocol: Protocol, capsys: Output) -> None:
+@both_protocols
+async def test_tools_prompts_resources_and_templates_are_listed(
+    served: Everything, protocol: Protocol, capsys: Output
+) -> None:
     served.current.swap(table(*TOOLS, resource(uri="shop://stock"), page_size=5))
 
     await run_list(ListSettings(url=served.url, protocol=protocol))
@@ -61,7 +63,7 @@ async def test_everything_is_listed(served: Everything, protocol: Protocol, caps
     assert "shop://stock" in names
 
 
-async def test_a_list_is_also_json(served: Everything, capsys: Output) -> None:
+async def test_a_list_is_printed_as_json(served: Everything, capsys: Output) -> None:
     await run_list(ListSettings(url=served.url, output="json"))
 
     shown = json.loads(capsys.readouterr().out)
@@ -70,7 +72,7 @@ async def test_a_list_is_also_json(served: Everything, capsys: Output) -> None:
     assert shown["resourceTemplates"][0]["uriTemplate"] == "test://template/{id}/data"
 
 
-async def test_a_tool_is_described(served: Everything, capsys: Output) -> None:
+async def test_describe_shows_the_schemas_of_a_tool(served: Everything, capsys: Output) -> None:
     await run_describe(DescribeSettings(url=served.url, name="add_numbers"))
 
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
@@ -78,7 +80,7 @@ async def test_a_tool_is_described(served: Everything, capsys: Output) -> None:
     assert ["sum", "number", "yes"] in lines
 
 
-async def test_what_is_not_there_is_named(served: Everything) -> None:
+async def test_an_unknown_name_or_uri_is_an_error_that_names_it(served: Everything) -> None:
     with pytest.raises(OperatorError, match="has no tool, prompt, resource or template nope"):
         await run_describe(DescribeSettings(url=served.url, name="nope"))
     with pytest.raises(OperatorError, match=r"has no tool nope; it has: add_numbers, "):
@@ -87,8 +89,10 @@ async def test_what_is_not_there_is_named(served: Everything) -> None:
         await run_read(ReadSettings(url=served.url, uri="test://nope"))
 
 
-@both_eras
-async def test_a_tool_is_called(served: Everything, protocol: Protocol, capsys: Output) -> None:
+@both_protocols
+async def test_call_merges_arguments_and_prints_the_result(
+    served: Everything, protocol: Protocol, capsys: Output
+) -> None:
     settings = CallSettings(
         url=served.url,
         name="add_numbers",
@@ -104,8 +108,8 @@ async def test_a_tool_is_called(served: Everything, protocol: Protocol, capsys: 
     assert json.loads(capsys.readouterr().out)["structuredContent"] == {"sum": 3.0}
 
 
-@both_eras
-async def test_progress_and_log_messages_are_shown_as_they_come(
+@both_protocols
+async def test_progress_and_log_messages_are_shown_during_a_call(
     served: Everything, protocol: Protocol, capsys: Output
 ) -> None:
     for name in ("test_tool_with_progress", "test_tool_with_logging"):
@@ -118,8 +122,8 @@ async def test_progress_and_log_messages_are_shown_as_they_come(
     assert shown.out == "It is done.\nIt is done.\n"
 
 
-@both_eras
-async def test_an_error_of_a_tool_is_told_from_a_result(
+@both_protocols
+async def test_an_error_of_a_tool_is_shown_and_reported_as_a_failure(
     served: Everything, protocol: Protocol, capsys: Output
 ) -> None:
     settings = CallSettings(url=served.url, name="test_error_handling", yes=True, protocol=protocol)
@@ -127,7 +131,7 @@ async def test_an_error_of_a_tool_is_told_from_a_result(
     assert "This tool intentionally returns an error" in capsys.readouterr().out
 
 
-async def test_without_a_terminal_no_destructive_tool_is_called_unasked(
+async def test_without_a_terminal_a_destructive_tool_needs_yes(
     served: Everything, capsys: Output
 ) -> None:
     with pytest.raises(OperatorError, match=r"may change or delete something; .* add --yes"):
@@ -135,7 +139,9 @@ async def test_without_a_terminal_no_destructive_tool_is_called_unasked(
     assert "newcomer" not in str(served.current.table)
 
 
-async def test_a_tool_that_only_reads_is_called_at_once(served: Everything, capsys: Output) -> None:
+async def test_a_read_only_tool_is_called_without_confirmation(
+    served: Everything, capsys: Output
+) -> None:
     reader = tool("look", next(t.backend for t in TOOLS if t.name == "test_simple_text"))
     served.current.swap(
         everything(reader.model_copy(update={"annotations": {"readOnlyHint": True}}))
@@ -143,29 +149,29 @@ async def test_a_tool_that_only_reads_is_called_at_once(served: Everything, caps
     assert await run_call(CallSettings(url=served.url, name="look"))
 
 
-async def test_a_person_is_asked_before_a_destructive_tool_is_called(
+async def test_in_a_terminal_a_destructive_tool_needs_confirmation(
     served: Everything, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     settings = CallSettings(url=served.url, name="test_simple_text")
-    with typist(monkeypatch) as person:
-        done, _ = await asyncio.gather(run_call(settings), person.answer("maybe", "yes"))
+    with typist(monkeypatch) as user:
+        done, _ = await asyncio.gather(run_call(settings), user.answer("maybe", "yes"))
         assert done
         with pytest.raises(OperatorError, match="the tool test_simple_text was not called"):
-            await asyncio.gather(run_call(settings), person.answer("no"))
+            await asyncio.gather(run_call(settings), user.answer("no"))
 
 
-@both_eras
-async def test_a_person_answers_what_a_tool_asks(
+@both_protocols
+async def test_in_a_terminal_the_user_fills_in_a_form_of_the_tool(
     served: Everything, protocol: Protocol, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     settings = CallSettings(
         url=served.url, name="test_elicitation_sep1034_defaults", yes=True, protocol=protocol
     )
-    with typist(monkeypatch) as person:
+    with typist(monkeypatch) as user:
         await asyncio.gather(
-            run_call(settings), person.answer("y", "Ann", "many", "41", "", "inactive", "no")
+            run_call(settings), user.answer("y", "Ann", "many", "41", "", "inactive", "no")
         )
-    assert "Answer with a whole number." in person.seen
+    assert "Answer with a whole number." in user.seen
     answered = capsys.readouterr().out.partition("content=")[2]
     assert json.loads(answered) == {
         "name": "Ann",
@@ -180,7 +186,7 @@ async def test_a_person_answers_what_a_tool_asks(
     ("answers", "action"),
     [(["no"], "decline"), (["\x04"], "cancel"), (["yes", "\x04"], "cancel")],
 )
-async def test_a_person_may_refuse_to_answer(
+async def test_in_a_terminal_the_user_can_decline_or_cancel_a_form(
     served: Everything,
     monkeypatch: pytest.MonkeyPatch,
     capsys: Output,
@@ -188,12 +194,12 @@ async def test_a_person_may_refuse_to_answer(
     action: str,
 ) -> None:
     settings = CallSettings(url=served.url, name="test_elicitation_sep1034_defaults", yes=True)
-    with typist(monkeypatch) as person:
-        await asyncio.gather(run_call(settings), person.answer(*answers))
+    with typist(monkeypatch) as user:
+        await asyncio.gather(run_call(settings), user.answer(*answers))
     assert f"action={action}" in capsys.readouterr().out
 
 
-async def test_without_a_terminal_a_question_is_shown_and_not_answered(
+async def test_without_a_terminal_a_form_is_shown_and_is_an_error(
     served: Everything, capsys: Output
 ) -> None:
     settings = CallSettings(url=served.url, name="test_elicitation_sep1034_defaults", yes=True)
@@ -202,8 +208,8 @@ async def test_without_a_terminal_a_question_is_shown_and_not_answered(
     assert "The server asks: Please review" in capsys.readouterr().err
 
 
-@both_eras
-async def test_prompts_and_resources_are_read(
+@both_protocols
+async def test_a_prompt_and_a_resource_are_printed(
     served: Everything, protocol: Protocol, capsys: Output
 ) -> None:
     options: dict[str, Any] = {"url": served.url, "protocol": protocol}
@@ -214,11 +220,11 @@ async def test_prompts_and_resources_are_read(
     assert capsys.readouterr().out == "This is the text.\n"
 
 
-@both_eras
-async def test_changes_are_shown_until_ctrl_c(
+@both_protocols
+async def test_watch_shows_changes_until_ctrl_c(
     served: Everything, protocol: Protocol, capsys: Output
 ) -> None:
-    """It changes until one is shown: a session opens its stream of changes in its own time."""
+    """Change the catalog until a change is shown: a session opens its stream some time later."""
     settings = WatchSettings(
         url=served.url, uris=("test://watched-resource",), protocol=protocol, output="json"
     )
@@ -251,7 +257,7 @@ async def test_changes_are_shown_until_ctrl_c(
 async def answering(
     status: int, **headers: str
 ) -> AsyncIterator[tuple[str, list[web.BaseRequest]]]:
-    """A server that is none of MCP, and the requests that it gets."""
+    """Run an HTTP server that does not speak MCP; yield its URL and its requests."""
     requests: list[web.BaseRequest] = []
 
     async def answer(request: web.BaseRequest) -> web.Response:
@@ -266,7 +272,7 @@ async def answering(
         await listener.stop(0)
 
 
-async def test_the_token_and_headers_are_sent_and_never_shown(
+async def test_the_token_and_headers_are_sent_but_never_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     (tmp_path / "token").write_text("s3cret\n")
@@ -290,14 +296,14 @@ async def test_the_token_and_headers_are_sent_and_never_shown(
     )
     assert challenge in str(refused.value)
     shown = capsys.readouterr()
-    told = f"{shown.out}{shown.err}{refused.value}"
-    assert not any(secret in told for secret in ("s3cret", "k3y", "m0re", "0ther"))
+    output = f"{shown.out}{shown.err}{refused.value}"
+    assert not any(secret in output for secret in ("s3cret", "k3y", "m0re", "0ther"))
 
 
 @pytest.mark.parametrize(
     "given", ["X-Key s3cret", "X-Key: s3cret\n", ": s3cret", "@/nowhere/at/all"]
 )
-async def test_a_wrong_header_is_refused_without_its_value(given: str) -> None:
+async def test_an_invalid_header_is_refused_without_showing_its_value(given: str) -> None:
     with pytest.raises(SettingsError) as caught:
         await run_list(ListSettings(url="http://127.0.0.1:1/mcp", header=(given,)))
     assert str(caught.value).startswith("--header")
@@ -312,7 +318,7 @@ async def test_a_wrong_header_is_refused_without_its_value(given: str) -> None:
         (500, "answered with HTTP 500"),
     ],
 )
-async def test_a_server_that_is_none_of_mcp_is_told_by_its_status(
+async def test_an_http_error_of_the_server_is_explained_by_its_status(
     status: int, sentence: str
 ) -> None:
     async with answering(status) as (url, _):
@@ -323,12 +329,12 @@ async def test_a_server_that_is_none_of_mcp_is_told_by_its_status(
 @pytest.mark.parametrize(
     "url", ["http://me:s3cret@127.0.0.1:1/mcp", "http://127.0.0.1:1/mcp?key=s3cret"]
 )
-async def test_no_secret_of_a_url_is_shown(url: str) -> None:
+async def test_secrets_in_a_url_are_not_shown(url: str) -> None:
     with pytest.raises(OperatorError) as caught:
         await run_list(ListSettings(url=url))
     assert "s3cret" not in str(caught.value)
 
 
-async def test_a_server_that_is_not_there_is_told() -> None:
+async def test_a_server_that_cannot_be_reached_is_an_error() -> None:
     with pytest.raises(OperatorError, match="cannot be reached"):
         await run_list(ListSettings(url="http://127.0.0.1:1/mcp"))

@@ -1,4 +1,4 @@
-"""The quickstart's own tool and service, run here: what the page promises comes out of them."""
+"""The tool and the service of the quickstart return what the page shows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SERVICE = ROOT / "examples" / "library" / "service.py"
 QUICKSTART = (ROOT / "docs" / "quickstart.md").read_text(encoding="utf-8")
 
 
-async def test_the_tool_of_the_quickstart_answers_from_its_service(
+async def test_the_tool_of_the_quickstart_returns_books_of_its_service(
     processes: ProcessGroup, tmp_path: Path
 ) -> None:
     [manifest] = re.findall(r"^```yaml\n(.*?)^```", QUICKSTART, re.MULTILINE | re.DOTALL)
@@ -40,7 +40,7 @@ async def test_the_tool_of_the_quickstart_answers_from_its_service(
     assert titles == {"The Left Hand of Darkness", "A Wizard of Earthsea"}
 
 
-def test_the_assistant_of_the_quickstart_may_call_the_tool_that_is_served() -> None:
+def test_the_commands_of_the_quickstart_name_the_served_tool() -> None:
     name, server = "search-books", "library"
     assert f"--allowedTools mcp__{server}__{name}" in QUICKSTART
     assert f"claude mcp add --transport http {server} " in QUICKSTART

@@ -1,8 +1,8 @@
-"""What an import sends is what the document asks for, by another reader of documents: Prism.
+"""Prism validates the requests of imported tools against their OpenAPI documents.
 
-Prism answers in place of the API and holds every request to the document: path, method, query,
-headers, body and security. Each tool is called once, with arguments made from its schema. Documents
-named by `MCP_OPERATOR_OPENAPI_DOCUMENTS` are judged as well: `nox -s import -- FILES`.
+Prism responds instead of the API and checks every request: path, method, query, headers, body and
+security. Each tool is called once, with arguments generated from its schema. Documents in
+`MCP_OPERATOR_OPENAPI_DOCUMENTS` are tested as well: `nox -s import -- FILES`.
 """
 
 from __future__ import annotations
@@ -44,26 +44,26 @@ FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 AT_ONCE = 4
 PASSING = 0.99
 """The share of requests that Prism has to accept. It cannot read lists and objects of multipart
-bodies, and some of its answers are not valid HTTP."""
+bodies, and some of its responses are not valid HTTP."""
 
 TAKEN = re.compile(r"The backend(?:'s answer is not valid HTTP| switched| answered [35]\d\d )")
-"""What an error says where Prism took the request: redirects and upgrades of the document, or an
-answer of its own that fails. It refuses a request with a status from 400 to 499."""
+"""Errors after Prism accepted the request: redirects and upgrades in the document, or a failure of
+Prism itself. It refuses a request with a status from 400 to 499."""
 
 VIOLATIONS = "prism/errors#VIOLATIONS"
-"""It took the request, and then found it or its own answer, an example of the document, wrong."""
+"""Prism accepted the request, then found it or its own example response invalid."""
 
 UNANSWERED = "closed the connection early"
-"""No judgement: Prism ends a connection that was idle for a few seconds, also while a request is on
-its way. It is asked once more."""
+"""No result: Prism closes a connection that was idle for a few seconds, even while a request is in
+flight. The request is sent again."""
 
 Json = dict[str, Any]
 
 
 def with_encodings(documents: Documents) -> Json:
-    """Return a document that says how the lists of its forms are written.
+    """Return a document that declares the encoding of the lists in its forms.
 
-    It is what OpenAPI has by default, and Prism reads a list only where it is said.
+    It is the default of OpenAPI, but Prism reads a list only if the document declares it.
     """
     root: Json = copy.deepcopy(documents.main.node)
     for item in root["paths"].values():
@@ -82,14 +82,14 @@ def with_encodings(documents: Documents) -> Json:
 
 
 def imported(document: Path) -> Imported:
-    """Import a document at its root: Prism serves it there."""
+    """Import a document with the base path `/`, where Prism serves it."""
     backend = Backend("api", base_path="/")
     options = ImportOptions(name="api", everything=True, server="api", backend=backend)
     return import_openapi(read_source(str(document)).documents, options)
 
 
 def secrets(outcome: Imported) -> dict[str, str]:
-    """Return the environment that fills the Secrets of an import."""
+    """Return the environment variables with the Secrets of an import."""
     return {
         f"MCP_OPERATOR_SECRET_DEFAULT_{name}_{key}".upper().translate({45: 95, 46: 95}): "secret"
         for name, scheme in outcome.secrets
@@ -123,13 +123,13 @@ async def served(processes: ProcessGroup, document: Path, outcome: Imported) -> 
 
 
 def refusal(text: str) -> str:
-    """Return why a request was refused, given the text of an error; nothing where it was not."""
+    """Return the error text if Prism refused the request, otherwise an empty string."""
     is_wrong = VIOLATIONS in text and '["request"' in text
     return text if is_wrong or not TAKEN.search(text) else ""
 
 
 async def refusals(url: str, tools: list[Json]) -> dict[str, str]:
-    """Call each tool once; return those that Prism refused, and why."""
+    """Call each tool once; return the error of each request that Prism refused."""
     arguments = {
         tool["name"]: Examples(tool.get("inputSchema", {"type": "object"})).value()
         for tool in tools
@@ -146,8 +146,8 @@ async def refusals(url: str, tools: list[Json]) -> dict[str, str]:
                 return refusal(str(result.content)) if result.is_error else ""
 
         names = list(arguments)
-        told = await asyncio.gather(*map(call, names))
-    return {name: why for name, why in zip(names, told, strict=True) if why}
+        errors = await asyncio.gather(*map(call, names))
+    return {name: why for name, why in zip(names, errors, strict=True) if why}
 
 
 def entries(outcome: Imported) -> list[Json]:
@@ -155,7 +155,7 @@ def entries(outcome: Imported) -> list[Json]:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-async def test_the_requests_of_an_import_are_what_the_document_asks_for(
+async def test_the_requests_of_imported_tools_match_the_document(
     processes: ProcessGroup, tmp_path: Path, name: str
 ) -> None:
     document = tmp_path / "api.json"
@@ -170,7 +170,7 @@ async def test_the_requests_of_an_import_are_what_the_document_asks_for(
         print(f"{name}: {len(refused)} refused", *refused.items(), sep="\n  ")  # noqa: T201 - the list is the result
 
 
-async def test_a_request_that_the_document_does_not_ask_for_is_refused(
+async def test_prism_refuses_a_request_that_violates_the_document(
     processes: ProcessGroup, tmp_path: Path
 ) -> None:
     document = tmp_path / "api.json"
@@ -178,7 +178,7 @@ async def test_a_request_that_the_document_does_not_ask_for_is_refused(
     outcome = imported(document)
     for tool in entries(outcome):
         if tool["name"] == "addPet":
-            tool["inputSchema"] = deepcopy(tool["inputSchema"])  # which other tools may share
+            tool["inputSchema"] = deepcopy(tool["inputSchema"])  # other tools can share it
             del tool["inputSchema"]["properties"]["photoUrls"]
             tool["inputSchema"]["required"].remove("photoUrls")
     async with hang_guard():
@@ -190,7 +190,7 @@ async def test_a_request_that_the_document_does_not_ask_for_is_refused(
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_the_arguments_are_what_the_tools_ask_for(tmp_path: Path, name: str) -> None:
+def test_the_generated_arguments_match_the_schemas_of_the_tools(tmp_path: Path, name: str) -> None:
     document = tmp_path / "api.json"
     document.write_bytes(document_bytes(name))
     for tool in entries(imported(document)):

@@ -1,4 +1,4 @@
-"""The official Python client, current generation, in both of its modes."""
+"""The official Python client, current generation, in both modes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from support.waiting import hang_guard
 Mode = Literal["2026-07-28", "legacy", "auto"]
 MODES: tuple[Mode, ...] = ("2026-07-28", "legacy")
 NAMES = sorted(entry.name for entry in TOOLS)
-both_eras = pytest.mark.parametrize("mode", MODES)
+both_modes = pytest.mark.parametrize("mode", MODES)
 
 
 @asynccontextmanager
@@ -32,7 +32,9 @@ async def connected(mode: Mode) -> AsyncIterator[tuple[Everything, Client]]:
 
 
 @pytest.mark.parametrize(("mode", "version"), [("auto", "2026-07-28"), ("legacy", "2025-11-25")])
-async def test_a_client_learns_who_it_talks_to(mode: Mode, version: str) -> None:
+async def test_a_client_learns_the_version_name_and_instructions_of_the_server(
+    mode: Mode, version: str
+) -> None:
     async with connected(mode) as (_, client):
         assert client.protocol_version == version
         assert client.server_info is not None
@@ -41,8 +43,8 @@ async def test_a_client_learns_who_it_talks_to(mode: Mode, version: str) -> None
         assert client.server_capabilities.completions is not None
 
 
-@both_eras
-async def test_a_client_that_comes_by_another_path_is_served_the_same(mode: Mode) -> None:
+@both_modes
+async def test_every_path_of_a_server_serves_the_same_tools(mode: Mode) -> None:
     async with serving_everything() as served:
         served.current.swap(table(tool("search"), paths=("/mcp", "/shop/v1")))
         for url in (served.url, served.url.removesuffix("/mcp") + "/shop/v1"):
@@ -50,8 +52,8 @@ async def test_a_client_that_comes_by_another_path_is_served_the_same(mode: Mode
                 assert [entry.name for entry in (await client.list_tools()).tools] == ["search"]
 
 
-@both_eras
-async def test_everything_is_listed(mode: Mode) -> None:
+@both_modes
+async def test_tools_prompts_resources_and_templates_are_listed(mode: Mode) -> None:
     async with connected(mode) as (_, client):
         tools = (await client.list_tools()).tools
         prompts = (await client.list_prompts()).prompts
@@ -64,7 +66,7 @@ async def test_everything_is_listed(mode: Mode) -> None:
     assert sorted(listed) == sorted(entry.name for entry in RESOURCES)
 
 
-@both_eras
+@both_modes
 async def test_tools_are_called(mode: Mode) -> None:
     async with connected(mode) as (_, client):
         total = await client.call_tool("add_numbers", {"a": 1, "b": 2})
@@ -85,7 +87,7 @@ async def test_tools_are_called(mode: Mode) -> None:
     assert found.structured_content == {"region": "zürich", "query": "q"}
 
 
-@both_eras
+@both_modes
 async def test_an_unknown_tool_is_an_error(mode: Mode) -> None:
     async with connected(mode) as (_, client):
         with pytest.raises(MCPError, match="Unknown tool: missing") as caught:
@@ -94,7 +96,7 @@ async def test_an_unknown_tool_is_an_error(mode: Mode) -> None:
     assert caught.value.code == -32602
 
 
-@both_eras
+@both_modes
 async def test_prompts_and_resources_are_read(mode: Mode) -> None:
     async with connected(mode) as (_, client):
         prompt = await client.get_prompt("test_prompt_with_arguments", {"arg1": "x", "arg2": "y"})
@@ -112,7 +114,7 @@ async def test_prompts_and_resources_are_read(mode: Mode) -> None:
     assert caught.value.code == (-32602 if mode != "legacy" else -32002)
 
 
-@both_eras
+@both_modes
 async def test_arguments_are_completed(mode: Mode) -> None:
     async with connected(mode) as (_, client):
         answer = await client.complete(
@@ -122,8 +124,8 @@ async def test_arguments_are_completed(mode: Mode) -> None:
     assert answer.completion.values == ["Paris", "Park City"]
 
 
-@both_eras
-async def test_a_long_list_comes_in_pages(mode: Mode) -> None:
+@both_modes
+async def test_a_long_list_is_paged(mode: Mode) -> None:
     async with connected(mode) as (served, client):
         served.current.swap(table(*TOOLS, page_size=2))
         names: list[str] = []
@@ -138,8 +140,8 @@ async def test_a_long_list_comes_in_pages(mode: Mode) -> None:
     assert names == NAMES
 
 
-@both_eras
-async def test_a_deleted_tool_leaves_the_list_at_once(mode: Mode) -> None:
+@both_modes
+async def test_a_deleted_tool_is_removed_from_the_list_at_once(mode: Mode) -> None:
     async with connected(mode) as (served, client):
         await client.list_tools()
 
@@ -149,7 +151,7 @@ async def test_a_deleted_tool_leaves_the_list_at_once(mode: Mode) -> None:
         assert names == sorted(entry.name for entry in TOOLS[1:])
 
 
-async def test_a_modern_client_listens_to_changes() -> None:
+async def test_a_modern_client_is_notified_of_changes() -> None:
     edited = resource("static-text", uri="test://static-text", text="Another text.")
     async with (
         connected("2026-07-28") as (served, client),
@@ -169,7 +171,7 @@ async def test_a_modern_client_listens_to_changes() -> None:
         assert [entry.name for entry in (await client.list_tools()).tools] == ["newcomer"]
 
 
-async def test_a_modern_client_sees_a_server_leave_in_peace() -> None:
+async def test_the_stream_of_a_modern_client_ends_without_error_when_the_server_stops() -> None:
     async with (
         connected("2026-07-28") as (served, client),
         client.listen(tools_list_changed=True) as subscription,
@@ -181,13 +183,13 @@ async def test_a_modern_client_sees_a_server_leave_in_peace() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::mcp.shared.exceptions.MCPDeprecationWarning")
-async def test_a_legacy_client_is_told_of_changes() -> None:
-    told: asyncio.Queue[object] = asyncio.Queue()
+async def test_a_legacy_client_is_notified_of_changes() -> None:
+    messages: asyncio.Queue[object] = asyncio.Queue()
 
     async with serving_everything() as served:
 
         async def keep(message: object) -> None:
-            await told.put(message)
+            await messages.put(message)
             opened.set()
 
         opened = asyncio.Event()
@@ -199,11 +201,11 @@ async def test_a_legacy_client_is_told_of_changes() -> None:
             await client.set_logging_level("warning")
             await client.subscribe_resource("test://static-text")
             number = 0
-            while not opened.is_set():  # the client opens its stream in its own time
+            while not opened.is_set():  # the client opens its stream some time later
                 number += 1
                 served.current.swap(table(tool(f"newcomer-{number}"), *RESOURCES))
                 await client.send_ping()
-            assert isinstance(await told.get(), types.ToolListChangedNotification)
+            assert isinstance(await messages.get(), types.ToolListChangedNotification)
             listed = [entry.name for entry in (await client.list_tools()).tools]
             assert listed == [f"newcomer-{number}"]
             await client.unsubscribe_resource("test://static-text")

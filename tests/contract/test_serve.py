@@ -1,4 +1,4 @@
-"""The samples without a cluster, as a user starts them: one command and the official client."""
+"""The samples without a cluster, started with one command, and the official client."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCRIPT = [str(Path(sys.executable).with_name("mcp-operator"))]
 
 
 @pytest.mark.parametrize("command", [MODULE, SCRIPT], ids=["module", "script"])
-async def test_a_tool_is_called_however_the_command_is_started(
+async def test_a_tool_can_be_called_with_both_ways_to_start_the_command(
     processes: ProcessGroup, command: Sequence[str]
 ) -> None:
     url, _ = start(processes, command)
@@ -31,7 +31,7 @@ async def test_a_tool_is_called_however_the_command_is_started(
     assert result.structured_content["total"] == 1
 
 
-async def test_the_samples_show_every_kind_of_entry(processes: ProcessGroup) -> None:
+async def test_every_kind_of_entry_of_the_samples_works(processes: ProcessGroup) -> None:
     url, _ = start(processes)
     async with hang_guard():
         await reachable(url)
@@ -62,7 +62,7 @@ async def test_the_samples_show_every_kind_of_entry(processes: ProcessGroup) -> 
                 assert expected in str((await client.read_resource(uri)).contents)
 
 
-def test_ctrl_c_ends_it_without_a_traceback(processes: ProcessGroup) -> None:
+def test_ctrl_c_stops_the_command_without_a_traceback(processes: ProcessGroup) -> None:
     url, child = start(processes)
     asyncio.run(reachable(url))
 

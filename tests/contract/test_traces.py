@@ -1,4 +1,4 @@
-"""Traces by OpenTelemetry: a gateway as a user starts it, and a collector that decodes OTLP."""
+"""OpenTelemetry traces of a gateway process, received by a collector that decodes OTLP."""
 
 from __future__ import annotations
 
@@ -86,16 +86,16 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SPAN = "00f067aa0ba902b7"
 SENT = ("id-of-an-order", "note-of-a-client", "secret-of-the-shop", "answer-of-the-backend")
-"""What no span may hold: arguments, a credential, content."""
+"""What no span must contain: arguments, a credential, content."""
 
 
 class Backend:
     """The Service `orders`.
 
     Attributes:
-        parents: Of each request in turn the header `traceparent`.
-        jobs: Looks at the report that find it unfinished.
-        over: Set when what waits may end.
+        parents: The header `traceparent` of each request, in order.
+        jobs: How many polls of the report still find it unfinished.
+        over: Set to let waiting requests end.
     """
 
     def __init__(self) -> None:
@@ -118,10 +118,10 @@ class Backend:
 
 
 class Served:
-    """A gateway before a backend.
+    """A gateway with a backend.
 
     Attributes:
-        trace_id: The trace that calls belong to, a new one for each test.
+        trace_id: The trace of the calls, a new one for each test.
     """
 
     def __init__(self, url: str, child: Child, backend: Backend) -> None:
@@ -129,7 +129,7 @@ class Served:
         self.trace_id = secrets.token_hex(16)
 
     async def post(self, request: Any) -> tuple[JsonObject, Any]:
-        """Send a request; return the message that answers it, and the headers."""
+        """Send a request; return the response message and the headers."""
         given = {name: value for name, value in request.headers.items() if name != "host"}
         async with (
             hang_guard(),
@@ -139,7 +139,7 @@ class Served:
             return await answer.json(), answer.headers
 
     async def send(self, method: str, /, **params: Any) -> JsonObject:
-        """Send a request within the trace of this test; return its answer."""
+        """Send a request within the trace of this test; return the response message."""
         meta = {
             **META,
             "traceparent": f"00-{self.trace_id}-{SPAN}-01",
@@ -154,7 +154,7 @@ class Served:
         return result
 
     def lines(self, message: str) -> list[JsonObject]:
-        """Return the log lines of a message."""
+        """Return the log lines with a message."""
         text = self.child.log.read_text(encoding="utf-8").splitlines()
         lines = [json.loads(line) for line in text if line.startswith("{")]
         return [line for line in lines if line["message"] == message]
@@ -190,7 +190,7 @@ async def serving(folder: Path, endpoint: str) -> AsyncIterator[Served]:
 async def running(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[tuple[Served, Collector]]:
-    """One gateway for all tests: it takes seconds to start."""
+    """One gateway for all tests, because it takes seconds to start."""
     async with (
         collecting() as (endpoint, collector),
         serving(tmp_path_factory.mktemp("traces"), endpoint) as served,
@@ -243,7 +243,7 @@ async def test_a_call_is_one_trace_from_the_client_to_the_backend(
     assert served.backend.parents == [f"00-{served.trace_id}-{client.span_id}-01"]
 
 
-async def test_the_official_client_needs_nothing_but_a_current_span(
+async def test_the_official_client_propagates_the_current_span(
     served: Served, collector: Collector
 ) -> None:
     ids = trace.SpanContext(
@@ -273,7 +273,7 @@ async def test_the_trace_of_the_http_request_is_the_parent_or_a_link(
     assert (both.parent_id, both.links) == (SPAN, (around,))
 
 
-async def test_a_trace_that_is_none_is_not_followed(served: Served, collector: Collector) -> None:
+async def test_an_invalid_traceparent_is_ignored(served: Served, collector: Collector) -> None:
     bad = f"00-{served.trace_id}-bad-01"
     await served.post(modern("resources/templates/list", traceparent=bad))
     span = await collector.named("resources/templates/list")
@@ -281,7 +281,7 @@ async def test_a_trace_that_is_none_is_not_followed(served: Served, collector: C
     assert span.trace_id != served.trace_id
 
 
-async def test_what_the_client_does_not_sample_is_not_exported(
+async def test_a_trace_that_the_client_does_not_sample_is_not_exported(
     served: Served, collector: Collector
 ) -> None:
     header = f"00-{served.trace_id}-{SPAN}-00"
@@ -297,7 +297,7 @@ async def test_what_the_client_does_not_sample_is_not_exported(
 
 
 @pytest.mark.parametrize(("order", "kind"), [("broken", "500"), ("slow", "timeout")])
-async def test_failures_are_told_apart_and_the_log_names_the_trace(
+async def test_a_failed_call_has_an_error_type_and_a_log_line_with_its_span(
     served: Served, collector: Collector, order: str, kind: str
 ) -> None:
     assert (await served.call(id=order))["isError"]
@@ -313,7 +313,9 @@ async def test_failures_are_told_apart_and_the_log_names_the_trace(
     assert lines == [server.span_id]
 
 
-async def test_an_error_is_recorded_by_its_code(served: Served, collector: Collector) -> None:
+async def test_a_protocol_error_is_recorded_with_its_code(
+    served: Served, collector: Collector
+) -> None:
     await served.send("tools/call", name="note-of-a-client")
     span = await collector.named("tools/call", served.trace_id)
     assert span.failed
@@ -322,7 +324,7 @@ async def test_an_error_is_recorded_by_its_code(served: Served, collector: Colle
     assert "gen_ai.tool.name" not in span.attributes
 
 
-async def test_the_looks_at_a_task_stay_in_the_trace_of_its_call(
+async def test_the_polls_of_a_task_belong_to_the_trace_of_its_call(
     served: Served, collector: Collector
 ) -> None:
     await served.call("report")
@@ -335,7 +337,7 @@ async def test_the_looks_at_a_task_stay_in_the_trace_of_its_call(
     assert {parent[3:35] for parent in served.backend.parents} == {served.trace_id}
 
 
-async def test_a_session_is_named_by_what_gives_no_access_to_it(
+async def test_a_span_contains_only_a_prefix_of_the_session_id(
     served: Served, collector: Collector
 ) -> None:
     agreed = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {}}
@@ -351,7 +353,7 @@ async def test_a_session_is_named_by_what_gives_no_access_to_it(
     assert session.encode() not in b"".join(collector.raw)
 
 
-async def test_no_span_holds_arguments_credentials_or_content(
+async def test_no_span_contains_arguments_credentials_or_content(
     served: Served, collector: Collector
 ) -> None:
     await served.call(id="id-of-an-order", note="note-of-a-client")
@@ -365,7 +367,7 @@ async def test_no_span_holds_arguments_credentials_or_content(
     assert [text for text in SENT if text.encode() in exported] == []
 
 
-async def test_a_collector_that_is_away_costs_no_call_and_one_line(tmp_path: Path) -> None:
+async def test_an_unavailable_collector_fails_no_call_and_is_logged_once(tmp_path: Path) -> None:
     port = free_port()
     async with serving(tmp_path, f"http://127.0.0.1:{port}") as served:
 
@@ -386,7 +388,7 @@ async def test_a_collector_that_is_away_costs_no_call_and_one_line(tmp_path: Pat
             await served.call(id="1")
             await asyncio.to_thread(served.child.stop)
             assert served.child.process.returncode == 0
-            await collector.named("tools/call order", served.trace_id)  # the last one, too
+            await collector.named("tools/call order", served.trace_id)  # including the last one
         (line,) = served.lines("Traces are lost: they cannot be exported")
         assert "error" in line
         assert "opentelemetry" not in served.child.log.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Several processes that serve as one, as a user starts them: `serve --workers`."""
+"""Several worker processes that share one port: `serve --workers`."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ class Backend:
     """The Service `orders`.
 
     Attributes:
-        came: Calls that have come.
-        answer: Set when they may be answered.
+        came: Counts the calls that have arrived.
+        answer: Set to let the calls be answered.
     """
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class Backend:
 
 
 class Served:
-    """Workers before a backend, and a client of them that keeps no connection."""
+    """Workers with a backend, and a client that opens a connection for each request."""
 
     def __init__(self, child: Child, port: int, management: int, backend: Backend) -> None:
         self.child, self.port, self.backend = child, port, backend
@@ -101,7 +101,7 @@ class Served:
         return sum(map(float, values))
 
     def workers(self) -> list[int]:
-        """Return the process ids of the workers that run."""
+        """Return the process ids of the running workers."""
         children = Path(f"/proc/{self.child.process.pid}/task").glob("*/children")
         return [int(each) for path in children for each in path.read_text().split()]
 
@@ -128,7 +128,7 @@ async def serving(processes: ProcessGroup, folder: Path) -> AsyncIterator[Served
         backend.answer.set()
 
 
-async def test_clients_find_one_server_and_its_metrics_are_added_up(
+async def test_connections_are_spread_over_workers_and_their_metrics_are_summed(
     processes: ProcessGroup, tmp_path: Path
 ) -> None:
     async with serving(processes, tmp_path) as served:
@@ -139,7 +139,7 @@ async def test_clients_find_one_server_and_its_metrics_are_added_up(
             for _ in calls:
                 await served.backend.came.acquire()
 
-        # Each counts its own: two that were not added up would have some of them each.
+        # Each worker counts its own calls, so only the sum is 20.
         assert await served.metric("mcp_requests_in_flight ") == 20
         by_worker = Counter(len(_connections(pid, served.port)) > 0 for pid in served.workers())
         assert by_worker[True] == WORKERS, "one worker has all connections"
@@ -149,7 +149,7 @@ async def test_clients_find_one_server_and_its_metrics_are_added_up(
         assert await served.metric("mcp_workers ") == WORKERS
 
 
-async def test_a_session_of_one_worker_is_one_of_all(
+async def test_a_session_of_one_worker_is_valid_for_all(
     processes: ProcessGroup, tmp_path: Path
 ) -> None:
     async with serving(processes, tmp_path) as served:
@@ -169,7 +169,7 @@ async def test_a_session_of_one_worker_is_one_of_all(
             assert "two orders" in str((await client.call_tool("orders", {})).content)
 
 
-async def test_a_worker_that_dies_is_restarted_and_nothing_that_was_counted_is_lost(
+async def test_a_killed_worker_is_restarted_and_its_counters_are_kept(
     processes: ProcessGroup, tmp_path: Path
 ) -> None:
     async with serving(processes, tmp_path) as served:
@@ -191,7 +191,7 @@ async def test_a_worker_that_dies_is_restarted_and_nothing_that_was_counted_is_l
         assert await served.metric("mcp_tool_calls_total") == 20
 
 
-async def test_a_changed_catalog_is_confirmed_when_all_serve_it(
+async def test_a_changed_catalog_is_confirmed_when_all_workers_serve_it(
     processes: ProcessGroup, tmp_path: Path
 ) -> None:
     async with serving(processes, tmp_path) as served:
@@ -213,7 +213,7 @@ async def test_a_changed_catalog_is_confirmed_when_all_serve_it(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_signal_lets_calls_end_and_then_ends_all(
+async def test_after_a_signal_calls_in_progress_end_before_the_workers(
     processes: ProcessGroup, tmp_path: Path, number: signal.Signals
 ) -> None:
     async with serving(processes, tmp_path) as served:
@@ -233,7 +233,9 @@ async def test_a_signal_lets_calls_end_and_then_ends_all(
         assert "Traceback" not in processes.logs()
 
 
-async def test_workers_do_not_outlive_their_parent(processes: ProcessGroup, tmp_path: Path) -> None:
+async def test_workers_exit_when_their_parent_is_killed(
+    processes: ProcessGroup, tmp_path: Path
+) -> None:
     async with serving(processes, tmp_path) as served:
         workers = served.workers()
         served.child.process.kill()
@@ -244,7 +246,7 @@ async def test_workers_do_not_outlive_their_parent(processes: ProcessGroup, tmp_
         await eventually(alive, expected=[])
 
 
-async def test_what_keeps_the_first_worker_from_starting_is_said_once(
+async def test_an_error_at_the_start_is_reported_once(
     processes: ProcessGroup, tmp_path: Path
 ) -> None:
     (tmp_path / "shop.yaml").write_text(ORDERS.replace("toolSelector", "toolSelektor"))
@@ -257,7 +259,7 @@ async def test_what_keeps_the_first_worker_from_starting_is_said_once(
     assert "Traceback" not in child.tail()
 
 
-async def test_a_port_that_is_taken_is_not_shared_with_strangers(
+async def test_a_port_that_another_command_uses_is_refused(
     processes: ProcessGroup, tmp_path: Path
 ) -> None:
     async with serving(processes, tmp_path) as served:
@@ -277,7 +279,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _connections(pid: int, port: int) -> list[str]:
-    """Return the connections to a port that a process holds."""
+    """Return the connections to a port that a process has open."""
     held = set()
     for each in Path(f"/proc/{pid}/fd").iterdir():
         target = str(each.readlink())

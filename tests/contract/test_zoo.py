@@ -1,4 +1,4 @@
-"""Every kind of answer, read by the official clients; `tests/clients` has those of others."""
+"""The official clients read every kind of result; `tests/clients` has third-party clients."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NODE = shutil.which("node") or ""
 
 
 @pytest.mark.parametrize("name", ANIMALS)
-async def test_the_python_client_reads_every_kind_of_answer(name: str) -> None:
+async def test_the_python_client_reads_every_kind_of_result(name: str) -> None:
     async with serving_zoo() as url, Client(url) as client:
         result = await client.call_tool(name, {})
     animal = ANIMALS[name]
@@ -27,7 +27,7 @@ async def test_the_python_client_reads_every_kind_of_answer(name: str) -> None:
     assert bool(result.is_error) is animal.failed
 
 
-async def test_numbers_cross_the_wire_as_they_were_written() -> None:
+async def test_numbers_reach_the_client_exactly_as_the_backend_wrote_them() -> None:
     async with serving_zoo() as url, Client(url) as client:
         result = await client.call_tool("object", {})
     (block,) = result.content
@@ -41,14 +41,14 @@ async def test_numbers_cross_the_wire_as_they_were_written() -> None:
     reason="MCP_OPERATOR_TS_CLIENT names no folder with node_modules (nox -s contract)",
 )
 @pytest.mark.parametrize("mode", ["legacy", "2026-07-28"])
-async def test_the_typescript_client_reads_every_kind_of_answer(mode: str) -> None:
+async def test_the_typescript_client_reads_every_kind_of_result(mode: str) -> None:
     async with serving_zoo() as url:
-        went = await asked(NODE, str(Path(TYPESCRIPT) / "zoo.mjs"), url, mode)
-    assert went == as_expected()
+        outcomes = await run_client(NODE, str(Path(TYPESCRIPT) / "zoo.mjs"), url, mode)
+    assert outcomes == as_expected()
 
 
-async def asked(*command: str) -> Any:
-    """Run a client; return how each of its calls went."""
+async def run_client(*command: str) -> Any:
+    """Run a client; return the outcome of each of its calls."""
     process = await asyncio.create_subprocess_exec(
         *command, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
     )

@@ -1,11 +1,11 @@
-"""Runs one session with the official Python client 1.x, and says in JSON what it saw.
+"""Runs one session with the official Python client 1.x, and prints what it saw as JSON.
 
-A line of all steps, then, after it has read a line, another of what it saw of a server that has
-been replaced. It runs in an environment of its own, because both generations are called `mcp`:
+It prints a line for all steps. After it has read a line, it prints another for the replaced server.
+It runs in an environment of its own, because both generations are called `mcp`:
 
     python python1.py URL 2025-11-25
 """
-# Written for mcp 1.x, and the type checker's environment holds 2.x:
+# This needs mcp 1.x, but the environment of the type checker has 2.x:
 # mypy: ignore-errors
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ WATCHED = "test://watched-resource"
 SUM = {"a": 1, "b": 2}
 
 
-class Told:
-    """What the client was told while its calls ran."""
+class Received:
+    """The notifications and requests that the client received during its calls."""
 
     def __init__(self) -> None:
         self.progress, self.asked = [], []
@@ -59,12 +59,12 @@ async def names(client: ClientSession) -> list[str]:
     return [tool.name for tool in (await client.list_tools()).tools]
 
 
-async def used(client: ClientSession, told: Told) -> dict[str, object]:
+async def used(client: ClientSession, received: Received) -> dict[str, object]:
     await client.set_logging_level("debug")
     total = await client.call_tool("add_numbers", SUM)
     regions = await client.call_tool("list_regions", {})
     wrong = await client.call_tool("add_numbers", {"a": "x"})
-    await client.call_tool("test_tool_with_progress", progress_callback=told.note_progress)
+    await client.call_tool("test_tool_with_progress", progress_callback=received.note_progress)
     await client.call_tool("test_tool_with_logging")
     elicited = await client.call_tool("test_elicitation", {"message": "Who are you?"})
     prompt = await client.get_prompt("test_prompt_with_arguments", {"arg1": "x", "arg2": "y"})
@@ -74,24 +74,26 @@ async def used(client: ClientSession, told: Told) -> dict[str, object]:
         "sum": total.structuredContent,
         "regions": regions.structuredContent,
         "wrong": wrong.isError,
-        "progress": told.progress,
-        "logged": told.logged,
-        "asked": told.asked,
+        "progress": received.progress,
+        "logged": received.logged,
+        "asked": received.asked,
         "elicited": elicited.content[0].text,
         "prompt": prompt.messages[0].content.text,
         "resource": resource.contents[0].text,
     }
 
 
-async def cancelled(client: ClientSession, told: Told) -> str:
-    """Cancel a call, and return what the server then says of it.
+async def cancelled(client: ClientSession, received: Received) -> str:
+    """Cancel a call, and return what the server reports about it.
 
-    This generation gives up a call without telling the server, and does not say by which id the
-    server knows it.
+    This generation abandons a call without notifying the server, and does not expose the id of the
+    request.
     """
     request_id = client._request_id
-    call = asyncio.create_task(client.call_tool("test_wait", progress_callback=told.note_progress))
-    await told.waiting.wait()
+    call = asyncio.create_task(
+        client.call_tool("test_wait", progress_callback=received.note_progress)
+    )
+    await received.waiting.wait()
     params = types.CancelledNotificationParams(requestId=request_id)
     await client.send_notification(
         types.ClientNotification(types.CancelledNotification(params=params))
@@ -101,35 +103,35 @@ async def cancelled(client: ClientSession, told: Told) -> str:
     return result.content[0].text
 
 
-async def change_until(client: ClientSession, trigger: str, told: asyncio.Event) -> None:
-    """Have the server change something until the client is told so.
+async def change_until(client: ClientSession, trigger: str, received: asyncio.Event) -> None:
+    """Have the server change something until the client is notified.
 
-    The stream that tells it may not be open yet at the first change.
+    At the first change, the stream of notifications might not be open yet.
     """
-    told.clear()
-    while not told.is_set():
+    received.clear()
+    while not received.is_set():
         await client.call_tool(trigger, {})
         try:
-            await asyncio.wait_for(told.wait(), 0.25)
+            await asyncio.wait_for(received.wait(), 0.25)
         except TimeoutError:
             continue
 
 
-async def run(client: ClientSession, told: Told) -> None:
+async def run(client: ClientSession, received: Received) -> None:
     greeting = await client.initialize()
-    saw = await used(client, told)
+    saw = await used(client, received)
     saw["version"] = greeting.protocolVersion
-    saw["cancelled"] = await cancelled(client, told)
+    saw["cancelled"] = await cancelled(client, received)
     await client.subscribe_resource(WATCHED)
-    await change_until(client, "test_trigger_resource_change", told.updated)
+    await change_until(client, "test_trigger_resource_change", received.updated)
     saw["updated"] = WATCHED
-    await change_until(client, "test_trigger_tool_change", told.changed)
+    await change_until(client, "test_trigger_tool_change", received.changed)
     saw["newTools"] = await names(client)
     say(saw)
 
     await asyncio.to_thread(sys.stdin.readline)
     total = await client.call_tool("add_numbers", SUM)
-    await change_until(client, "test_trigger_tool_change", told.changed)
+    await change_until(client, "test_trigger_tool_change", received.changed)
     say({"sum": total.structuredContent, "newTools": await names(client)})
 
 
@@ -139,13 +141,13 @@ def say(value: object) -> None:
 
 
 async def main(url: str) -> None:
-    told = Told()
-    hooks = {"elicitation_callback": told.answer, "logging_callback": told.note_log}
+    received = Received()
+    hooks = {"elicitation_callback": received.answer, "logging_callback": received.note_log}
     async with (
         streamablehttp_client(url) as (read, write, _),
-        ClientSession(read, write, message_handler=told.message, **hooks) as client,
+        ClientSession(read, write, message_handler=received.message, **hooks) as client,
     ):
-        await run(client, told)
+        await run(client, received)
 
 
 asyncio.run(main(sys.argv[1]))

@@ -1,7 +1,6 @@
-"""Runs one session with the official Python client 2.x, and says in JSON what it saw.
+"""Runs one session with the official Python client 2.x, and prints what it saw as JSON.
 
-A line of all steps, then, after it has read a line, another of what it saw of a server that has
-been replaced.
+It prints a line for all steps. After it has read a line, it prints another for the replaced server.
 
     python python2.py URL VERSION
 """
@@ -34,13 +33,13 @@ class TaskParams(types.RequestParams):
 
 
 class TaskRequest(types.Request[TaskParams, str]):
-    """A request of the extension, which the client knows no methods of."""
+    """A request of the tasks extension, which the client does not support."""
 
     name_param = "taskId"
 
 
 class Task(types.Result):
-    """A task, as a call's result or on request."""
+    """A task, as the result of a call or of `tasks/get`."""
 
     model_config = ConfigDict(extra="allow")
     result_type: Literal["task"] = "task"
@@ -48,7 +47,7 @@ class Task(types.Result):
 
 
 class Tasks(ClientExtension):
-    """Has calls return their tasks as they are."""
+    """Makes calls return their tasks unchanged."""
 
     identifier = TASKS
 
@@ -59,8 +58,8 @@ class Tasks(ClientExtension):
         raise AssertionError("calls return their tasks")
 
 
-class Told:
-    """What the client was told while its calls ran."""
+class Received:
+    """The notifications and requests that the client received during its calls."""
 
     def __init__(self) -> None:
         self.progress: list[float] = []
@@ -108,11 +107,11 @@ def text(result: types.CallToolResult) -> str:
     return block.text
 
 
-async def used(client: Client, told: Told) -> dict[str, Any]:
+async def used(client: Client, received: Received) -> dict[str, Any]:
     total = await client.call_tool("add_numbers", SUM)
     regions = await client.call_tool("list_regions", {})
     wrong = await client.call_tool("add_numbers", {"a": "x"})
-    await client.call_tool("test_tool_with_progress", progress_callback=told.note_progress)
+    await client.call_tool("test_tool_with_progress", progress_callback=received.note_progress)
     await client.call_tool("test_tool_with_logging")
     elicited = await client.call_tool("test_elicitation", {"message": "Who are you?"})
     prompt = await client.get_prompt("test_prompt_with_arguments", {"arg1": "x", "arg2": "y"})
@@ -123,17 +122,17 @@ async def used(client: Client, told: Told) -> dict[str, Any]:
         "sum": total.structured_content,
         "regions": regions.structured_content,
         "wrong": wrong.is_error,
-        "progress": told.progress,
-        "logged": told.logged,
-        "asked": told.asked,
+        "progress": received.progress,
+        "logged": received.logged,
+        "asked": received.asked,
         "elicited": text(elicited),
         "prompt": prompt.messages[0].content.model_dump()["text"],
         "resource": resource.contents[0].model_dump()["text"],
     }
 
 
-async def begun(client: Client, seconds: str) -> str:
-    """Begin a task that takes some seconds, and return its id."""
+async def start_task(client: Client, seconds: str) -> str:
+    """Start a task that takes some seconds, and return its id."""
     arguments = {"seconds": seconds, "label": "python"}
     result = await client.session.call_tool("slow_compute", arguments, allow_claimed=True)
     assert isinstance(result, Task)
@@ -147,13 +146,13 @@ async def ask(client: Client, method: str, task_id: str) -> Mapping[str, Any]:
 
 
 class Anything(types.Result):
-    """A result of which nothing is known."""
+    """A result with any fields."""
 
     model_config = ConfigDict(extra="allow")
 
 
-async def ended(client: Client, task_id: str) -> Mapping[str, Any]:
-    """Ask for a task until it has ended, and return it."""
+async def poll_until_ended(client: Client, task_id: str) -> Mapping[str, Any]:
+    """Poll a task until it has ended, and return it."""
     while True:
         task = await ask(client, "tasks/get", task_id)
         if task["status"] in {"completed", "failed", "cancelled"}:
@@ -162,69 +161,71 @@ async def ended(client: Client, task_id: str) -> Mapping[str, Any]:
 
 
 async def tasks(client: Client) -> dict[str, Any]:
-    done = await ended(client, await begun(client, "0.1"))
-    given_up = await begun(client, "600")
-    await ask(client, "tasks/cancel", given_up)
+    done = await poll_until_ended(client, await start_task(client, "0.1"))
+    cancelled_task = await start_task(client, "600")
+    await ask(client, "tasks/cancel", cancelled_task)
     return {
         "result": done["result"]["content"][0]["text"],
-        "cancelled": (await ended(client, given_up))["status"],
+        "cancelled": (await poll_until_ended(client, cancelled_task))["status"],
     }
 
 
-async def cancelled(client: Client, told: Told) -> str:
-    """Cancel a call, and return what the server then says of it."""
-    call = asyncio.create_task(client.call_tool("test_wait", progress_callback=told.note_progress))
-    await told.waiting.wait()
+async def cancelled(client: Client, received: Received) -> str:
+    """Cancel a call, and return what the server reports about it."""
+    call = asyncio.create_task(
+        client.call_tool("test_wait", progress_callback=received.note_progress)
+    )
+    await received.waiting.wait()
     call.cancel()
     return text(await client.call_tool("test_cancelled"))
 
 
-async def change_until(client: Client, trigger: str, told: asyncio.Event) -> None:
-    """Have the server change something until the client is told so.
+async def change_until(client: Client, trigger: str, received: asyncio.Event) -> None:
+    """Have the server change something until the client is notified.
 
-    The stream that tells it may not be open yet at the first change.
+    At the first change, the stream of notifications might not be open yet.
     """
-    told.clear()
-    while not told.is_set():
+    received.clear()
+    while not received.is_set():
         await client.call_tool(trigger, {})
         try:
-            await asyncio.wait_for(told.wait(), 0.25)
+            await asyncio.wait_for(received.wait(), 0.25)
         except TimeoutError:
             continue
 
 
 @asynccontextmanager
-async def listening(client: Client, told: Told, version: str) -> AsyncIterator[None]:
-    """Listen: in sessions the client does so by itself, and opens a lost stream again."""
+async def listening(client: Client, received: Received, version: str) -> AsyncIterator[None]:
+    """Listen for changes; in sessions the client does so by itself, and reopens a lost stream."""
     if version != "2026-07-28":
         await client.subscribe_resource(WATCHED)
         yield
         return
     listen = client.listen(tools_list_changed=True, resource_subscriptions=[WATCHED])
     async with listen as subscription:
-        following = asyncio.create_task(told.follow(subscription))
+        following = asyncio.create_task(received.follow(subscription))
         yield
         following.cancel()
 
 
-async def run(client: Client, told: Told, version: str) -> None:
+async def run(client: Client, received: Received, version: str) -> None:
     if version != "2026-07-28":
         await client.set_logging_level("debug")
-    saw = await used(client, told)
+    saw = await used(client, received)
     if version == "2026-07-28":
         saw["task"] = await tasks(client)
-    saw["cancelled"] = await cancelled(client, told)
-    async with listening(client, told, version):
-        await change_until(client, "test_trigger_resource_change", told.updated)
+    saw["cancelled"] = await cancelled(client, received)
+    async with listening(client, received, version):
+        await change_until(client, "test_trigger_resource_change", received.updated)
         saw["updated"] = WATCHED
-        await change_until(client, "test_trigger_tool_change", told.changed)
+        await change_until(client, "test_trigger_tool_change", received.changed)
         saw["newTools"] = await names(client)
         say(saw)
         await asyncio.to_thread(sys.stdin.readline)
 
     total = await client.call_tool("add_numbers", SUM)
-    async with listening(client, told, version):
-        await change_until(client, "test_trigger_tool_change", told.changed)
+    async with listening(client, received, version):
+        await change_until(client, "test_trigger_tool_change", received.changed)
         say({"sum": total.structured_content, "newTools": await names(client)})
 
 
@@ -235,18 +236,18 @@ def say(value: object) -> None:
 
 async def main(url: str, version: str) -> None:
     warnings.simplefilter("ignore", MCPDeprecationWarning)
-    told = Told()
+    received = Received()
     modern = version == "2026-07-28"
     async with Client(
         url,
         mode="2026-07-28" if modern else "legacy",
         extensions=[Tasks()] if modern else None,
         log_level="debug" if modern else None,
-        logging_callback=told.note_log,
-        elicitation_callback=told.answer,
-        message_handler=told.message,
+        logging_callback=received.note_log,
+        elicitation_callback=received.answer,
+        message_handler=received.message,
     ) as client:
-        await run(client, told, version)
+        await run(client, received, version)
 
 
 asyncio.run(main(*sys.argv[1:]))

@@ -1,5 +1,5 @@
-"""Calls every tool of a server with fastmcp: `python zoo_fastmcp.py URL`; says how each went."""
-# Written for fastmcp, which the type checker's environment does not have:
+"""Calls every tool of a server with fastmcp: `python zoo_fastmcp.py URL`; prints each outcome."""
+# The environment of the type checker does not have fastmcp:
 # mypy: ignore-errors
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from fastmcp import Client
 
 
 async def main(url: str) -> None:
-    went = {}
+    outcomes = {}
     async with Client(url) as client:
         for tool in await client.list_tools():
             try:
                 result = await client.call_tool(tool.name, {}, raise_on_error=False)
-                went[tool.name] = "failed" if result.is_error else "fine"
-            except Exception as error:  # noqa: BLE001 - whatever it is, the test shows it
-                went[tool.name] = repr(error)
-    sys.stdout.write(json.dumps(went))
+                outcomes[tool.name] = "failed" if result.is_error else "fine"
+            except Exception as error:  # noqa: BLE001 - the test shows any error
+                outcomes[tool.name] = repr(error)
+    sys.stdout.write(json.dumps(outcomes))
 
 
 asyncio.run(main(sys.argv[1]))

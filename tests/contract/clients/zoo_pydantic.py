@@ -1,5 +1,5 @@
 """Calls every tool of a server with pydantic-ai: `python zoo_pydantic.py URL`; calls no model."""
-# Written for pydantic-ai, which the type checker's environment does not have:
+# The environment of the type checker does not have pydantic-ai:
 # mypy: ignore-errors
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from pydantic_ai.mcp import MCPToolset
 
 
 async def main(url: str) -> None:
-    went = {}
+    outcomes = {}
     async with MCPToolset(url) as server:
         for tool in await server.list_tools():
             try:
                 await server.direct_call_tool(tool.name, {})
-                went[tool.name] = "fine"
-            except ModelRetry:  # how it tells of a result that is an error
-                went[tool.name] = "failed"
-            except Exception as error:  # noqa: BLE001 - whatever it is, the test shows it
-                went[tool.name] = repr(error)
-    sys.stdout.write(json.dumps(went))
+                outcomes[tool.name] = "fine"
+            except ModelRetry:  # the result is an error
+                outcomes[tool.name] = "failed"
+            except Exception as error:  # noqa: BLE001 - the test shows any error
+                outcomes[tool.name] = repr(error)
+    sys.stdout.write(json.dumps(outcomes))
 
 
 asyncio.run(main(sys.argv[1]))

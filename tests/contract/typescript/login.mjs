@@ -1,5 +1,5 @@
-// Uses a server that asks for a login, with the official TypeScript client: node login.mjs URL CALLBACK
-// Says where a browser is to go, reads where it arrived, and says which prompts are served.
+// Uses a server that requires a login, with the official TypeScript client: node login.mjs URL CALLBACK
+// Prints the URL for the browser, reads the URL where it arrived, and prints the names of the prompts.
 
 import { createInterface } from "node:readline/promises";
 
@@ -33,7 +33,7 @@ const client = () => new Client({ name: "mcp-operator-tests", version: "1" });
 const first = transport();
 try {
   await client().connect(first);
-  throw new Error("nobody asked for a login");
+  throw new Error("the server did not require a login");
 } catch (error) {
   if (error.name !== "UnauthorizedError") throw error;
 }

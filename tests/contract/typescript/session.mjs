@@ -1,4 +1,4 @@
-// The steps of a session that both generations of the official TypeScript client take alike.
+// The steps of a session, for both generations of the official TypeScript client.
 
 import { createInterface } from "node:readline/promises";
 
@@ -6,23 +6,23 @@ export const WATCHED = "test://watched-resource";
 
 const say = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 
-/** Happens from time to time, and can be waited for. */
+/** An event that can happen several times, and that can be awaited. */
 export class Signal {
-  #heard = false;
+  #happened = false;
   #wake = () => {};
 
   send() {
-    this.#heard = true;
+    this.#happened = true;
     this.#wake();
   }
 
   clear() {
-    this.#heard = false;
+    this.#happened = false;
   }
 
-  /** Waits for it; false if it does not happen within a time. */
+  /** Waits for the event; resolves to false after a timeout. */
   within(ms) {
-    if (this.#heard) return Promise.resolve(true);
+    if (this.#happened) return Promise.resolve(true);
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(false), ms);
       this.#wake = () => {
@@ -33,15 +33,15 @@ export class Signal {
   }
 }
 
-/** What the client was told while its calls ran. */
-export const told = {
+/** The notifications and requests that the client received during its calls. */
+export const received = {
   asked: [],
   logged: [],
   waiting: new Signal(),
   changed: new Signal(),
   updated: new Signal(),
   answer({ params }) {
-    told.asked.push(params.message);
+    received.asked.push(params.message);
     return { action: "accept", content: { username: "brendan", email: "brendan@example.com" } };
   },
 };
@@ -70,15 +70,15 @@ async function used(client, call) {
     regions: regions.structuredContent,
     wrong: wrong.isError,
     progress,
-    logged: told.logged,
-    asked: told.asked,
+    logged: received.logged,
+    asked: received.asked,
     elicited: elicited.content[0].text,
     prompt: prompt.messages[0].content.text,
     resource: contents[0].text,
   };
 }
 
-/** Cancels a call, and returns what the server then says of it. */
+/** Cancels a call, and returns what the server reports about it. */
 async function cancelled(client, call) {
   const stop = new AbortController();
   const onprogress = ({ message }) => message === "waiting" && stop.abort("enough");
@@ -92,9 +92,9 @@ async function cancelled(client, call) {
 }
 
 /**
- * Has the server change something until the client is told so.
+ * Has the server change something until the client is notified.
  *
- * The stream that tells it may not be open yet at the first change.
+ * At the first change, the stream of notifications might not be open yet.
  */
 async function changeUntil(client, trigger, signal) {
   signal.clear();
@@ -104,22 +104,22 @@ async function changeUntil(client, trigger, signal) {
 }
 
 /**
- * Takes all steps of a session and says what it saw, then, after it has read a line, what it saw of
- * a server that has been replaced.
+ * Takes all steps of a session and prints what it saw; after it has read a line, prints what it saw
+ * of the replaced server.
  *
  * @param client - The client, connected.
- * @param version - What it speaks.
+ * @param version - The protocol revision that it speaks.
  * @param call - Calls a tool by its name, with the options of a request.
- * @param listen - Has the client told of changes of tools and of one resource.
+ * @param listen - Subscribes the client to changes of tools and of one resource.
  */
 export async function session(client, version, call, listen) {
   const saw = await used(client, call);
   saw.version = version;
   saw.cancelled = await cancelled(client, call);
   await listen();
-  await changeUntil(client, "test_trigger_resource_change", told.updated);
+  await changeUntil(client, "test_trigger_resource_change", received.updated);
   saw.updated = WATCHED;
-  await changeUntil(client, "test_trigger_tool_change", told.changed);
+  await changeUntil(client, "test_trigger_tool_change", received.changed);
   saw.newTools = await names(client);
   say(saw);
 
@@ -128,6 +128,6 @@ export async function session(client, version, call, listen) {
   lines.close();
   const sum = await add(client);
   await listen();
-  await changeUntil(client, "test_trigger_tool_change", told.changed);
+  await changeUntil(client, "test_trigger_tool_change", received.changed);
   say({ sum: sum.structuredContent, newTools: await names(client) });
 }

@@ -1,5 +1,5 @@
 // Calls every tool of a server with the official TypeScript client: node zoo.mjs URL
-// Says how each went, as one JSON object.
+// Prints the outcome of each call, as one JSON object.
 
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 
@@ -10,14 +10,14 @@ const client = new Client(
 );
 await client.connect(new StreamableHTTPClientTransport(new URL(url)));
 
-const went = {};
+const outcomes = {};
 for (const tool of (await client.listTools()).tools) {
   try {
     const result = await client.callTool({ name: tool.name, arguments: {} });
-    went[tool.name] = result.isError ? "failed" : "fine";
+    outcomes[tool.name] = result.isError ? "failed" : "fine";
   } catch (error) {
-    went[tool.name] = String(error);
+    outcomes[tool.name] = String(error);
   }
 }
-process.stdout.write(JSON.stringify(went));
+process.stdout.write(JSON.stringify(outcomes));
 await client.close();

@@ -1,5 +1,5 @@
-// Runs one session with the official TypeScript client 1.x, and says in JSON what it saw: a line of
-// all steps, then, after it has read a line, another of what it saw of a server that was replaced.
+// Runs one session with the official TypeScript client 1.x, and prints what it saw as JSON: a line for
+// all steps and, after it has read a line, another for the replaced server.
 //
 //     node client.mjs URL 2025-11-25
 
@@ -11,7 +11,7 @@ import {
   ResourceUpdatedNotificationSchema,
   ToolListChangedNotificationSchema,
 } from "@modelcontextprotocol/sdk/types.js";
-import { WATCHED, session, told } from "../typescript/session.mjs";
+import { WATCHED, session, received } from "../typescript/session.mjs";
 
 const [url] = process.argv.slice(2);
 
@@ -19,12 +19,12 @@ const client = new Client(
   { name: "mcp-operator-tests", version: "1" },
   { capabilities: { elicitation: {} } },
 );
-client.setRequestHandler(ElicitRequestSchema, told.answer);
+client.setRequestHandler(ElicitRequestSchema, received.answer);
 client.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) =>
-  told.logged.push(params.level),
+  received.logged.push(params.level),
 );
-client.setNotificationHandler(ToolListChangedNotificationSchema, () => told.changed.send());
-client.setNotificationHandler(ResourceUpdatedNotificationSchema, () => told.updated.send());
+client.setNotificationHandler(ToolListChangedNotificationSchema, () => received.changed.send());
+client.setNotificationHandler(ResourceUpdatedNotificationSchema, () => received.updated.send());
 const transport = new StreamableHTTPClientTransport(new URL(url));
 await client.connect(transport);
 await client.setLoggingLevel("debug");
