@@ -1,4 +1,4 @@
-"""What the tests of the chart share."""
+"""Fixtures that the tests of the chart share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from support.helm import Command, Helm, Library, MissingHelmError
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the flag that updates the snapshot, where this folder is named on the command line."""
+    """Add the flag that updates the snapshot, if this folder is on the command line."""
     parser.addoption(
         "--update-snapshot",
         action="store_true",
@@ -19,7 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def helm3() -> Command:
-    """Helm 3, as old as the chart supports it."""
+    """The oldest supported version of Helm 3."""
     try:
         return helm.helm3()
     except MissingHelmError as error:
@@ -34,7 +34,7 @@ def helm4() -> Library:
 
 @pytest.fixture(params=["Helm 3", "Helm 4"])
 def either(request: pytest.FixtureRequest) -> Helm:
-    """Each generation of Helm in turn."""
+    """Helm 3 and Helm 4 in turn."""
     if request.param == "Helm 3":
         found: Helm = request.getfixturevalue("helm3")
         return found

@@ -1,4 +1,4 @@
-"""Releases on a real API server: what it admits, what an upgrade changes, what stays at the end."""
+"""Releases on a real API server: installation, upgrade, and what uninstalling keeps."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ RELEASE = "mcp-operator"
 
 @pytest.fixture
 async def namespace(client: Client, namespace: str) -> str:
-    """A namespace that admits restricted pods only, and warns of every other."""
+    """A namespace that enforces the Pod Security level `restricted`, and warns."""
     labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn")}
     await client.merge_patch(NAMESPACES, Key("", namespace), {"metadata": {"labels": labels}})
     return namespace
@@ -43,9 +43,9 @@ async def namespace(client: Client, namespace: str) -> str:
 
 @pytest.fixture
 async def no_definitions(control_plane: Cluster, client: Client) -> AsyncIterator[None]:
-    """The CRDs are not there before the test, nor after it."""
+    """Delete the CRDs before the test and after it."""
     if not isinstance(control_plane, ControlPlane):
-        pytest.skip("the definitions of a cluster that is not ours are not ours to delete")
+        pytest.skip("the test must not delete the CRDs of an existing cluster")
     await delete_definitions(client)
     yield
     await delete_definitions(client)
@@ -53,12 +53,12 @@ async def no_definitions(control_plane: Cluster, client: Client) -> AsyncIterato
 
 async def delete_definitions(client: Client) -> None:
     for name in NAMES:
-        with contextlib.suppress(ApiError):  # there is none
+        with contextlib.suppress(ApiError):  # it does not exist
             await client.delete(DEFINITIONS, Key("", name))
-        await eventually(partial(there, client, DEFINITIONS, Key("", name)), expected=False)
+        await eventually(partial(exists, client, DEFINITIONS, Key("", name)), expected=False)
 
 
-async def there(client: Client, resource: Resource, key: Key) -> bool:
+async def exists(client: Client, resource: Resource, key: Key) -> bool:
     try:
         await client.get(resource, key)
     except ApiError as error:
@@ -69,11 +69,11 @@ async def there(client: Client, resource: Resource, key: Key) -> bool:
 
 
 class Releases:
-    """Acts on releases of one namespace, by either generation of Helm.
+    """Installs, upgrades and uninstalls releases in one namespace, with Helm 3 or Helm 4.
 
     Args:
         command: Helm 3; None for the library of Helm 4.
-        kubeconfig: Who acts, and where.
+        kubeconfig: The user and the cluster.
         namespace: The releases' namespace.
     """
 
@@ -98,7 +98,7 @@ class Releases:
             config.uninstall(RELEASE)
 
     def _act(self, verb: str, settings: tuple[str, ...], chart: Path) -> str:
-        """Return the warnings, which only the command tells."""
+        """Run a command and return its warnings, which only Helm 3 reports."""
         if self._command:
             given = [part for setting in settings for part in ("--set", setting)]
             return self._command.warnings(verb, RELEASE, str(chart), *given, *self._flags)
@@ -112,7 +112,7 @@ class Releases:
 
 @pytest.fixture
 def admin(control_plane: Cluster, tmp_path: Path) -> Path:
-    """A kubeconfig that nobody else can read, since Helm warns of every other."""
+    """A kubeconfig that only its owner can read, because Helm warns about any other."""
     path = tmp_path / "admin"
     path.touch(mode=0o600)
     path.write_bytes(control_plane.kubeconfig.read_bytes())
@@ -124,12 +124,12 @@ def releases(request: pytest.FixtureRequest, admin: Path, namespace: str) -> Ite
     command = request.getfixturevalue("helm3") if request.param == "Helm 3" else None
     found = Releases(command, admin, namespace)
     yield found
-    with contextlib.suppress(HelmError, helm_python.HelmError):  # the test has done it
+    with contextlib.suppress(HelmError, helm_python.HelmError):  # the test has uninstalled it
         found.uninstall()
 
 
 def newer(tmp_path: Path) -> Path:
-    """Make a later release of the chart, in which a definition says something else."""
+    """Create a later version of the chart, with a changed CRD."""
     chart = tmp_path / "mcp-operator"
     shutil.copytree(CHART, chart)
     definition = chart / "files" / "crds" / "mcptools.yaml"
@@ -141,7 +141,7 @@ def newer(tmp_path: Path) -> Path:
 
 
 @pytest.mark.usefixtures("no_definitions")
-async def test_row_40_a_release_lives_and_leaves_only_what_is_kept(
+async def test_row_40_uninstalling_keeps_the_crds_and_their_objects(
     client: Client, releases: Releases, helm4: Library, namespace: str, tmp_path: Path
 ) -> None:
     assert releases.install() == ""
@@ -162,10 +162,10 @@ async def test_row_40_a_release_lives_and_leaves_only_what_is_kept(
     for obj in helm4.render(namespace=namespace).objects:
         resource, key = locate(obj)
         kept = obj["kind"] == "CustomResourceDefinition"
-        assert await there(client, resource, key) is kept, key
-    assert await there(client, MCPSERVERS, Key(namespace, "precious"))
+        assert await exists(client, resource, key) is kept, key
+    assert await exists(client, MCPSERVERS, Key(namespace, "precious"))
 
-    assert releases.install() == ""  # it takes over what the former left
+    assert releases.install() == ""  # the new release adopts the CRDs
     releases.uninstall()
 
 
@@ -182,14 +182,14 @@ def locate(obj: Object) -> tuple[Resource, Key]:
 async def team(
     control_plane: Cluster, client: Client, crds_installed: None, namespace: str, tmp_path: Path
 ) -> Path:
-    """The kubeconfig of somebody who has the built-in role admin in the namespace, and no more."""
+    """The kubeconfig of a user who has only the built-in role admin in the namespace."""
     path = tmp_path / "kubeconfig"
     await become_admin_of(client, namespace)
     await write_account_kubeconfig(path, client, control_plane.kubeconfig, namespace, "team")
     return path
 
 
-async def test_row_27_a_team_installs_for_its_namespace_once_its_permissions_are_granted(
+async def test_row_27_an_admin_of_a_namespace_can_install_once_the_roles_are_created(
     client: Client, helm3: Command, namespace: str, team: Path
 ) -> None:
     own = f"watchNamespaces={{{namespace}}}"
@@ -203,11 +203,11 @@ async def test_row_27_a_team_installs_for_its_namespace_once_its_permissions_are
     for obj in yaml.safe_load_all(helm3.run("template", RELEASE, str(CHART), *flags, *shown)):
         await client.apply(locate(obj)[0], obj)
     assert releases.install(own, "crds.install=false", "rbac.create=false") == ""
-    assert await there(client, DEPLOYMENTS, Key(namespace, RELEASE))
+    assert await exists(client, DEPLOYMENTS, Key(namespace, RELEASE))
 
 
 async def become_admin_of(client: Client, namespace: str) -> None:
-    """Make the account `team`, with the built-in role admin in the namespace."""
+    """Create the account `team` with the built-in role admin in the namespace."""
     metadata = {"name": "team", "namespace": namespace}
     await client.create(SERVICEACCOUNTS, {"metadata": metadata})
     await client.create(

@@ -1,4 +1,4 @@
-"""What was installed one way is taken over by another, as the guide to upgrades says."""
+"""An installation can switch between kubectl and Helm, as the guide to upgrades describes."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ WAYS: dict[str, Callable[[], list[Object]]] = {
     "kubectl": lambda: built("base"),
     "Helm": lambda: [named(built("base"), "Namespace", "mcp-system"), *Library().render().objects],
 }
-"""What each way applies. Helm makes no namespace: that of the release is there, or is made."""
+"""The objects that each way applies. Helm does not render the namespace of the release."""
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[ControlPlane]:
-    """A control plane of the module's own, since the names are those of a real installation."""
+    """A separate control plane, because the objects have the names of a real installation."""
     try:
         with ControlPlane(find_binaries(print)) as cluster:
             yield cluster
@@ -36,14 +36,14 @@ def cluster() -> Iterator[ControlPlane]:
 
 
 @pytest.mark.parametrize(("first", "then"), [*itertools.permutations(WAYS, 2)])
-async def test_one_way_takes_over_from_another(
+async def test_an_installation_can_be_taken_over_in_another_way(
     cluster: ControlPlane, first: str, then: str
 ) -> None:
     async with connected(cluster.kubeconfig) as client:
         for way in (first, then):
             for obj in WAYS[way]():
                 await client.apply(RESOURCES[obj["kind"]], obj, field_manager=way)
-        await client.delete(DEPLOYMENTS, DEPLOYMENT)  # as the guide says
+        await client.delete(DEPLOYMENTS, DEPLOYMENT)  # the guide requires this
         [wanted] = [obj for obj in WAYS[then]() if obj["kind"] == DEPLOYMENTS.kind]
         live = await client.apply(DEPLOYMENTS, wanted, field_manager=then)
         [container] = live["spec"]["template"]["spec"]["containers"]
@@ -52,6 +52,6 @@ async def test_one_way_takes_over_from_another(
 
 
 def names(container: Object) -> list[str]:
-    """Return the names of the variables of a container, and of the ConfigMaps with more."""
+    """Return the names of a container's variables and of the ConfigMaps in its `envFrom`."""
     sources = [source["configMapRef"]["name"] for source in container.get("envFrom", ())]
     return [*(variable["name"] for variable in container.get("env", ())), *sources]

@@ -1,4 +1,4 @@
-"""Rows 12, 14-24, 30 and 37 of the checklist: the operator's own objects."""
+"""Rows 12, 14-24, 30 and 37 of the checklist: the objects of the operator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.helm import CHART, Helm, Library, Rendered
 from support.podsecurity import violations
 
 LONGEST_RELEASE = "r" * 53
-"""Helm takes no longer name."""
+"""The longest name that Helm accepts."""
 
 RECOMMENDED = {"name", "instance", "version", "component", "part-of", "managed-by"}
 
@@ -40,7 +40,7 @@ def container(rendered: Rendered) -> Object:
     return found
 
 
-def test_row_12_the_definitions_are_those_of_the_repository(helm4: Library) -> None:
+def test_row_12_the_crds_equal_those_of_the_repository(helm4: Library) -> None:
     for obj in helm4.render().of("CustomResourceDefinition"):
         source = CHART.parents[1] / "crds" / f"{obj['spec']['names']['plural']}.yaml"
         assert obj["spec"] == yaml.safe_load(source.read_text(encoding="utf-8"))["spec"]
@@ -48,16 +48,16 @@ def test_row_12_the_definitions_are_those_of_the_repository(helm4: Library) -> N
         assert obj["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "Helm"
 
 
-def test_row_12_bounds_of_the_definitions_keep_their_form(helm4: Library) -> None:
+def test_row_12_numbers_of_the_crds_are_not_rendered_with_exponents(helm4: Library) -> None:
     text = helm4.render().text
     assert re.findall(r"\d[eE]\+\d", text) == []
 
 
-def test_row_12_the_definitions_can_be_left_out_or_go_with_the_release(helm4: Library) -> None:
+def test_row_12_the_crds_can_be_left_out_or_deleted_with_the_release(helm4: Library) -> None:
     assert helm4.render({"crds": {"install": False}}).of("CustomResourceDefinition") == []
-    going = helm4.render({"crds": {"keep": False}}).of("CustomResourceDefinition")
-    assert len(going) == 4
-    assert all("annotations" not in obj["metadata"] for obj in going)
+    deleted_with_release = helm4.render({"crds": {"keep": False}}).of("CustomResourceDefinition")
+    assert len(deleted_with_release) == 4
+    assert all("annotations" not in obj["metadata"] for obj in deleted_with_release)
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_row_12_the_definitions_can_be_left_out_or_go_with_the_release(helm4: Li
         ("1st", "mcp-operator-1st"),
     ],
 )
-def test_row_14_names_say_the_release_and_the_chart_once_and_suit_a_service(
+def test_row_14_a_name_contains_release_and_chart_once_and_is_a_dns_label(
     helm4: Library, release: str, expected: str
 ) -> None:
     assert helm4.render(release=release).one("Deployment")["metadata"]["name"] == expected
 
 
 @pytest.mark.parametrize("release", [LONGEST_RELEASE, "mcp-operator".ljust(53, "x")])
-def test_row_14_the_longest_release_name_fits_everywhere(helm4: Library, release: str) -> None:
+def test_row_14_the_longest_release_name_is_valid_everywhere(helm4: Library, release: str) -> None:
     rendered = helm4.render(EVERYTHING, release=release)
     for obj in rendered.objects:
         name, labels = obj["metadata"]["name"], obj["metadata"].get("labels", {})
@@ -96,7 +96,7 @@ def test_row_14_long_names_that_differ_at_their_end_stay_different(helm4: Librar
     assert len(one) == len(other) == 53
 
 
-def test_row_14_nothing_collides_in_one_release(helm4: Library) -> None:
+def test_row_14_no_two_objects_of_a_release_have_the_same_name(helm4: Library) -> None:
     for release in ("mcp-operator", LONGEST_RELEASE):
         keys = [
             (obj["kind"], obj["metadata"]["name"])
@@ -105,7 +105,7 @@ def test_row_14_nothing_collides_in_one_release(helm4: Library) -> None:
         assert len(keys) == len(set(keys))
 
 
-def test_row_15_everything_carries_the_recommended_labels(helm4: Library) -> None:
+def test_row_15_every_object_has_the_recommended_labels(helm4: Library) -> None:
     expected = {f"app.kubernetes.io/{name}" for name in RECOMMENDED} | {"helm.sh/chart"}
     rendered = helm4.render(EVERYTHING)
     template = rendered.one("Deployment")["spec"]["template"]
@@ -144,7 +144,7 @@ def test_row_16_labels_and_annotations_of_the_user_are_rendered_everywhere(
     assert pod["annotations"]["example.com/chart"] == "mcp-operator"
 
 
-def test_row_16_labels_of_the_user_cannot_break_ours(helm4: Library) -> None:
+def test_row_16_labels_of_the_user_cannot_override_those_of_the_chart(helm4: Library) -> None:
     label = "app.kubernetes.io/instance"
     rendered = helm4.render({"commonLabels": {label: "x"}, "podLabels": {label: "y"}})
     template = rendered.one("Deployment")["spec"]["template"]
@@ -152,7 +152,7 @@ def test_row_16_labels_of_the_user_cannot_break_ours(helm4: Library) -> None:
         assert obj["metadata"]["labels"][label] == "mcp-operator"
 
 
-def test_row_17_another_namespace_is_honoured_everywhere(helm4: Library) -> None:
+def test_row_17_the_namespace_override_applies_to_every_object(helm4: Library) -> None:
     rendered = helm4.render({"namespaceOverride": "elsewhere", **EVERYTHING}, namespace="nowhere")
     for obj in rendered.objects:
         expected = None if obj["kind"] in CLUSTER_WIDE else "elsewhere"
@@ -181,7 +181,7 @@ DIGEST = f"sha256:{'ab' * 32}"
         ({"image": {"registry": "", "repository": "mcp-operator"}}, "mcp-operator:{}"),
     ],
 )
-def test_row_18_the_image_is_of_parts_and_gateways_get_the_same(
+def test_row_18_the_image_is_composed_of_values_and_is_also_the_gateway_image(
     helm4: Library, values: Object, expected: str
 ) -> None:
     version = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))["appVersion"]
@@ -190,7 +190,7 @@ def test_row_18_the_image_is_of_parts_and_gateways_get_the_same(
     assert image == expected.format(version) == rendered.settings["MCP_OPERATOR_GATEWAY_IMAGE"]
 
 
-def test_row_18_images_are_pulled_with_the_secrets_and_the_policy_given(helm4: Library) -> None:
+def test_row_18_pull_secrets_and_pull_policy_are_applied(helm4: Library) -> None:
     rendered = helm4.render(
         {
             "global": {"imagePullSecrets": [{"name": "all"}]},
@@ -203,14 +203,14 @@ def test_row_18_images_are_pulled_with_the_secrets_and_the_policy_given(helm4: L
     assert rendered.settings["MCP_OPERATOR_GATEWAY_IMAGE_PULL_POLICY"] == "Always"
 
 
-def test_row_19_the_pods_pass_the_restricted_standard(helm4: Library) -> None:
+def test_row_19_the_pods_meet_the_restricted_pod_security_standard(helm4: Library) -> None:
     rendered = helm4.render()
     assert violations(rendered.pod) == []
     assert rendered.pod["securityContext"]["runAsUser"] >= 10000
     assert container(rendered)["securityContext"]["readOnlyRootFilesystem"] is True
 
 
-def test_row_19_a_platform_that_chooses_user_ids_itself_can_have_them_left_out(
+def test_row_19_user_and_group_ids_can_be_left_out(
     either: Helm,
 ) -> None:
     rendered = either.render({"podSecurityContext": {"runAsUser": None, "runAsGroup": None}})
@@ -218,7 +218,7 @@ def test_row_19_a_platform_that_chooses_user_ids_itself_can_have_them_left_out(
     assert violations(rendered.pod) == []
 
 
-def test_row_20_three_probes_are_on_and_readiness_asks_for_more(helm4: Library) -> None:
+def test_row_20_all_three_probes_are_enabled_and_readiness_has_its_own_path(helm4: Library) -> None:
     probes = {
         name: probe for name, probe in container(helm4.render()).items() if name.endswith("Probe")
     }
@@ -233,14 +233,16 @@ def test_row_20_three_probes_are_on_and_readiness_asks_for_more(helm4: Library) 
     assert starting["periodSeconds"] * starting["failureThreshold"] >= 60
 
 
-def test_row_20_a_probe_can_be_switched_off(helm4: Library) -> None:
+def test_row_20_each_probe_can_be_disabled(helm4: Library) -> None:
     off: Object = {
         name: {"enabled": False} for name in ("startupProbe", "livenessProbe", "readinessProbe")
     }
     assert [key for key in container(helm4.render(off)) if key.endswith("Probe")] == []
 
 
-def test_row_21_a_drain_leaves_a_pod_and_no_broken_pod_holds_it_up(helm4: Library) -> None:
+def test_row_21_the_disruption_budget_allows_one_pod_and_evicts_unhealthy_pods(
+    helm4: Library,
+) -> None:
     budget = helm4.render().one("PodDisruptionBudget")["spec"]
     assert budget["maxUnavailable"] == 1
     assert budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
@@ -253,7 +255,7 @@ def test_row_21_a_drain_leaves_a_pod_and_no_broken_pod_holds_it_up(helm4: Librar
     "values",
     [{"replicaCount": 1}, {"replicaCount": 0}, {"podDisruptionBudget": {"enabled": False}}],
 )
-def test_row_21_there_is_no_budget_where_it_would_only_be_in_the_way(
+def test_row_21_there_is_no_budget_for_less_than_two_replicas_or_if_disabled(
     helm4: Library, values: Object
 ) -> None:
     assert helm4.render(values).of("PodDisruptionBudget") == []
@@ -270,7 +272,7 @@ def test_row_22_pods_spread_over_nodes_and_zones(helm4: Library) -> None:
         assert one["labelSelector"] == rendered.one("Deployment")["spec"]["selector"]
 
 
-def test_row_22_where_pods_run_is_up_to_the_user(helm4: Library) -> None:
+def test_row_22_scheduling_fields_can_be_set(helm4: Library) -> None:
     own = {
         "maxSkew": 2,
         "topologyKey": "rack",
@@ -288,7 +290,9 @@ def test_row_22_where_pods_run_is_up_to_the_user(helm4: Library) -> None:
     assert {key: pod.get(key) for key in values} == values
 
 
-def test_row_23_pods_are_replaced_without_a_gap_and_may_end_their_work(helm4: Library) -> None:
+def test_row_23_rollouts_surge_and_the_grace_period_exceeds_the_shutdown_time(
+    helm4: Library,
+) -> None:
     spec = helm4.render().one("Deployment")["spec"]
     assert spec["strategy"] == {
         "type": "RollingUpdate",
@@ -300,12 +304,12 @@ def test_row_23_pods_are_replaced_without_a_gap_and_may_end_their_work(helm4: Li
     assert schema["properties"]["terminationGracePeriodSeconds"]["minimum"] > SHUTDOWN_GRACE
 
 
-def test_row_24_cpu_and_memory_are_asked_for_and_bounded(helm4: Library) -> None:
+def test_row_24_cpu_and_memory_have_requests_and_limits(helm4: Library) -> None:
     resources = container(helm4.render())["resources"]
     assert resources["requests"].keys() == resources["limits"].keys() == {"cpu", "memory"}
 
 
-def test_row_30_the_account_is_ours_or_the_users(helm4: Library) -> None:
+def test_row_30_the_service_account_is_created_or_given(helm4: Library) -> None:
     account = helm4.render(
         {"serviceAccount": {"name": "own", "annotations": {"a": "{{ .Release.Name }}"}}}
     )
@@ -323,7 +327,7 @@ def test_row_30_the_account_is_ours_or_the_users(helm4: Library) -> None:
     assert subjects == ["given", "given", "given"]
 
 
-def test_row_30_only_the_operators_pods_get_the_accounts_token(helm4: Library) -> None:
+def test_row_30_only_the_pods_of_the_operator_mount_the_token(helm4: Library) -> None:
     rendered = helm4.render()
     assert rendered.one("ServiceAccount")["automountServiceAccountToken"] is False
     assert rendered.pod["automountServiceAccountToken"] is True
@@ -339,7 +343,9 @@ def test_row_30_only_the_operators_pods_get_the_accounts_token(helm4: Library) -
         ("args", "extraArgs"),
     ],
 )
-def test_row_37_the_container_takes_more(helm4: Library, place: str, name: str) -> None:
+def test_row_37_extra_values_are_added_to_the_container(
+    helm4: Library, place: str, name: str
+) -> None:
     found: list[Any] = container(helm4.render(EXTRAS))[place]
     assert found[-len(EXTRAS[name]) :] == EXTRAS[name]
 
@@ -352,11 +358,11 @@ def test_row_37_the_container_takes_more(helm4: Library, place: str, name: str) 
         ("containers", "extraContainers"),
     ],
 )
-def test_row_37_the_pod_takes_more(helm4: Library, place: str, name: str) -> None:
+def test_row_37_extra_values_are_added_to_the_pod(helm4: Library, place: str, name: str) -> None:
     assert helm4.render(EXTRAS).pod[place][-1:] == EXTRAS[name]
 
 
-def test_row_37_objects_are_added_and_their_templates_rendered(helm4: Library) -> None:
+def test_row_37_extra_objects_are_added_and_rendered_as_templates(helm4: Library) -> None:
     rendered = helm4.render(EXTRAS, release="shop")
     added = rendered.one("ConfigMap", "shop-proxy")
     assert added["data"] == EXTRAS["extraObjects"][0]["data"]

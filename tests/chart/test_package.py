@@ -1,4 +1,4 @@
-"""Rows 1-5, 10, 13 and 39 of the checklist: what comes with the templates."""
+"""Rows 1-5, 10, 13 and 39 of the checklist: metadata, README and notes of the chart."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def chart() -> dict[str, Any]:
 
 
 def hub(chart: dict[str, Any], name: str) -> Any:
-    """Return an annotation of Artifact Hub, which holds YAML."""
+    """Return the YAML in an annotation for Artifact Hub."""
     return yaml.safe_load(chart["annotations"][f"{HUB}/{name}"])
 
 
-def test_row_01_an_older_kubernetes_is_refused_and_the_oldest_supported_renders(
+def test_row_01_the_chart_refuses_kubernetes_versions_that_are_too_old(
     helm3: Command,
 ) -> None:
     assert helm3.render(kubernetes="1.32.0").documents
@@ -44,19 +44,19 @@ def test_row_01_an_older_kubernetes_is_refused_and_the_oldest_supported_renders(
         helm3.render(kubernetes="1.31.9")
 
 
-def test_row_02_the_chart_says_whose_it_is_and_where_its_sources_are(chart: dict[str, Any]) -> None:
+def test_row_02_the_chart_has_version_links_and_keywords(chart: dict[str, Any]) -> None:
     assert chart["version"] == chart["appVersion"] == VERSION
     for link in (chart["home"], *chart["sources"], chart["maintainers"][0]["url"]):
         assert link.startswith("https://github.com/mcp-operator")
     assert {"mcp", "operator"} <= set(chart["keywords"])
 
 
-def test_row_02_the_icon_is_a_picture_of_the_repository(chart: dict[str, Any]) -> None:
+def test_row_02_the_icon_is_an_svg_file_of_the_repository(chart: dict[str, Any]) -> None:
     path = chart["icon"].partition("/main/")[2]
     assert ET.parse(ROOT / path).getroot().tag.endswith("svg")  # noqa: S314 - our own file
 
 
-def test_row_03_artifact_hub_learns_what_the_operator_is(chart: dict[str, Any]) -> None:
+def test_row_03_the_annotations_for_artifact_hub_are_complete(chart: dict[str, Any]) -> None:
     assert hub(chart, "category") == "ai-machine-learning"
     assert hub(chart, "license") == "Apache-2.0"
     assert hub(chart, "operator") is True
@@ -65,7 +65,7 @@ def test_row_03_artifact_hub_learns_what_the_operator_is(chart: dict[str, Any]) 
     assert all(set(link) == {"name", "url"} for link in hub(chart, "links"))
 
 
-def test_row_03_every_kind_is_described_and_has_a_valid_example(chart: dict[str, Any]) -> None:
+def test_row_03_every_kind_has_a_description_and_a_valid_example(chart: dict[str, Any]) -> None:
     kinds = [definition.resource.kind for definition in DEFINITIONS]
     assert [crd["kind"] for crd in hub(chart, "crds")] == kinds
     assert all(crd["description"].endswith(".") for crd in hub(chart, "crds"))
@@ -74,7 +74,7 @@ def test_row_03_every_kind_is_described_and_has_a_valid_example(chart: dict[str,
     assert [one for example in examples for one in problems(example)] == []
 
 
-def test_row_03_the_image_is_the_one_that_is_installed(
+def test_row_03_the_annotation_lists_the_installed_image(
     chart: dict[str, Any], helm4: Library
 ) -> None:
     (image,) = hub(chart, "images")
@@ -82,7 +82,7 @@ def test_row_03_the_image_is_the_one_that_is_installed(
     assert image["platforms"] == ["linux/amd64", "linux/arm64"]
 
 
-def test_row_04_the_changes_are_the_newest_of_the_changelog(chart: dict[str, Any]) -> None:
+def test_row_04_the_listed_changes_are_in_the_changelog(chart: dict[str, Any]) -> None:
     changelog = " ".join((ROOT / "CHANGELOG.md").read_text(encoding="utf-8").split())
     kinds = {"added", "changed", "deprecated", "removed", "fixed", "security"}
     changes = hub(chart, "changes")
@@ -92,7 +92,7 @@ def test_row_04_the_changes_are_the_newest_of_the_changelog(chart: dict[str, Any
         assert f"- {change['description']}" in changelog
 
 
-def test_row_05_a_release_is_signed_and_the_readme_tells_how_to_check_it(
+def test_row_05_releases_are_signed_and_the_readme_shows_how_to_verify_them(
     chart: dict[str, Any],
 ) -> None:
     security = any(change["kind"] == "security" for change in hub(chart, "changes"))
@@ -104,7 +104,7 @@ def test_row_05_a_release_is_signed_and_the_readme_tells_how_to_check_it(
     assert ".github/workflows/release.yml@refs/tags/vVERSION" in README
 
 
-def test_row_10_readme_and_every_other_generated_file_are_current() -> None:
+def test_row_10_the_generated_files_of_the_chart_are_current() -> None:
     result = subprocess.run(
         [sys.executable, "tools/generate.py", "--check"],
         cwd=ROOT,
@@ -116,7 +116,7 @@ def test_row_10_readme_and_every_other_generated_file_are_current() -> None:
     assert result.stderr == ""
 
 
-def test_row_10_every_command_of_the_readme_names_values_that_exist(helm4: Library) -> None:
+def test_row_10_every_command_of_the_readme_sets_values_that_exist(helm4: Library) -> None:
     given = re.findall(r"--set (\S+?)=(\S+)", README)
     assert given
     for key, value in given:
@@ -128,14 +128,14 @@ def test_row_10_every_command_of_the_readme_names_values_that_exist(helm4: Libra
         assert helm4.render(values).documents
 
 
-def test_row_13_deleting_the_definitions_is_documented_with_a_warning() -> None:
+def test_row_13_the_readme_warns_about_deleting_the_crds() -> None:
     warning = README.partition("> [!CAUTION]")[2].partition("\n## ")[0]
     assert "deletes every MCPServer, MCPTool, MCPPrompt and MCPResource" in warning
     for definition in DEFINITIONS:
         assert f"{definition.resource.plural}.mcp-operator.dev" in warning
 
 
-def test_row_39_the_notes_tell_what_is_there_and_what_to_type_next(helm4: Library) -> None:
+def test_row_39_the_notes_describe_the_release_and_the_next_commands(helm4: Library) -> None:
     notes = helm4.notes({}, release="mcp-operator", namespace="mcp-system")
     assert "is installed as mcp-operator in the namespace mcp-system" in notes
     assert "kubectl -n mcp-system rollout status deployment/mcp-operator" in notes
@@ -167,17 +167,17 @@ def test_row_39_the_notes_tell_what_is_there_and_what_to_type_next(helm4: Librar
         ),
     ],
 )
-def test_row_39_the_notes_follow_the_values(
+def test_row_39_the_notes_depend_on_the_values(
     helm4: Library, values: dict[str, Any], said: str
 ) -> None:
     assert said in helm4.notes(values)
 
 
-def test_only_the_chart_itself_is_packaged(helm3: Command, tmp_path: Path) -> None:
+def test_the_package_contains_only_files_of_the_chart(helm3: Command, tmp_path: Path) -> None:
     helm3.run("package", str(CHART), "--destination", str(tmp_path))
     (archive,) = tmp_path.iterdir()
-    listed = subprocess.run(  # noqa: S603 - reads the archive just made
-        ["tar", "--list", "--file", str(archive)],  # noqa: S607 - wherever it is
+    listed = subprocess.run(  # noqa: S603 - reads the new archive
+        ["tar", "--list", "--file", str(archive)],  # noqa: S607 - from PATH
         capture_output=True,
         text=True,
         check=True,

@@ -1,4 +1,4 @@
-"""Rows 27-29 of the checklist: what the operator and the users may do."""
+"""Rows 27-29 of the checklist: permissions of the operator and of users."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FORBIDDEN_VERBS = {"*", "bind", "escalate", "impersonate"}
 
 @pytest.fixture(scope="module")
 def manifest() -> list[Object]:
-    """The roles that kustomize installs, which are the one source of all permissions."""
+    """The roles in the Kustomize base, which are the source of all permissions."""
     text = Path(SOURCE).read_text(encoding="utf-8")
     return [obj for obj in yaml.safe_load_all(text) if obj["kind"].endswith("Role")]
 
@@ -37,7 +37,7 @@ def roles(rendered: Rendered) -> list[Object]:
 
 
 def permissions(rendered: Rendered) -> set[Permission]:
-    """Return what the operator itself is granted."""
+    """Return the permissions of the operator itself."""
     own = [
         rule
         for role in roles(rendered)
@@ -47,7 +47,7 @@ def permissions(rendered: Rendered) -> set[Permission]:
     return granted(own)
 
 
-def test_row_27_for_the_whole_cluster_there_is_a_cluster_role_and_one_role_for_leases(
+def test_row_27_a_cluster_wide_operator_has_cluster_roles_and_a_role_for_leases(
     helm4: Library,
 ) -> None:
     rendered = helm4.render()
@@ -57,7 +57,7 @@ def test_row_27_for_the_whole_cluster_there_is_a_cluster_role_and_one_role_for_l
     assert not [name for name in rendered.settings if name.startswith("MCP_OPERATOR_NAMESPACE")]
 
 
-def test_row_27_for_named_namespaces_there_is_nothing_of_the_cluster(helm4: Library) -> None:
+def test_row_27_with_named_namespaces_nothing_is_cluster_scoped(helm4: Library) -> None:
     teams = ["team-a", "team-b", "team-a"]
     rendered = helm4.render({"watchNamespaces": teams, "crds": {"install": False}})
     assert {obj["kind"] for obj in rendered.objects} & CLUSTER_KINDS == set()
@@ -79,7 +79,9 @@ def test_row_27_for_named_namespaces_there_is_nothing_of_the_cluster(helm4: Libr
         assert binding["subjects"][0]["namespace"] == "mcp-system"
 
 
-def test_row_27_named_namespaces_take_the_same_but_to_look_at_namespaces(helm4: Library) -> None:
+def test_row_27_with_named_namespaces_only_the_permission_to_watch_namespaces_is_missing(
+    helm4: Library,
+) -> None:
     namespaces = {Permission("", "namespaces", verb) for verb in ("list", "watch")}
     named = permissions(helm4.render({"watchNamespaces": ["team-a"]}))
     assert named == permissions(helm4.render()) - namespaces
@@ -105,7 +107,7 @@ SELECTORS = [
 
 
 @pytest.mark.parametrize(("selector", "text"), SELECTORS)
-def test_row_27_labelled_namespaces_take_the_same_as_all(
+def test_row_27_with_a_namespace_selector_the_permissions_are_the_same(
     helm4: Library, selector: Object, text: str
 ) -> None:
     rendered = helm4.render({"watchNamespaceSelector": selector})
@@ -114,7 +116,7 @@ def test_row_27_labelled_namespaces_take_the_same_as_all(
     parse_selector(text)
 
 
-def test_row_28_the_permissions_are_those_of_the_manifests(
+def test_row_28_the_permissions_equal_those_of_the_manifests(
     helm4: Library, manifest: list[Object]
 ) -> None:
     rendered = helm4.render()
@@ -123,7 +125,7 @@ def test_row_28_the_permissions_are_those_of_the_manifests(
     assert len(roles(rendered)) == len(manifest)
 
 
-def test_row_28_no_permission_is_a_wildcard_or_leads_to_more(helm4: Library) -> None:
+def test_row_28_no_permission_is_a_wildcard_or_allows_escalation(helm4: Library) -> None:
     for permission in permissions(helm4.render()):
         assert "*" not in (permission.group, permission.resource)
         assert permission.verb not in FORBIDDEN_VERBS
@@ -131,13 +133,13 @@ def test_row_28_no_permission_is_a_wildcard_or_leads_to_more(helm4: Library) -> 
         assert permission.resource not in {"nodes/proxy", "pods/exec", "serviceaccounts/token"}
 
 
-def test_row_28_roles_can_be_left_to_the_administrator(helm4: Library) -> None:
+def test_row_28_roles_can_be_left_out(helm4: Library) -> None:
     rendered = helm4.render({"rbac": {"create": False}})
     assert [obj["kind"] for obj in rendered.objects if "Role" in obj["kind"]] == []
 
 
 @pytest.mark.parametrize("role", ["view", "edit", "admin"])
-def test_row_29_the_built_in_roles_cover_the_four_kinds(
+def test_row_29_the_aggregated_roles_equal_those_of_the_manifests(
     helm4: Library, manifest: list[Object], role: str
 ) -> None:
     rendered = helm4.render().one("ClusterRole", f"mcp-operator-{role}")
@@ -156,7 +158,7 @@ def test_row_29_the_built_in_roles_cover_the_four_kinds(
     assert rendered["rules"] == source["rules"]
 
 
-def test_row_29_the_built_in_roles_can_be_left_as_they_are(helm4: Library) -> None:
+def test_row_29_the_aggregated_roles_can_be_left_out(helm4: Library) -> None:
     rendered = helm4.render({"rbac": {"aggregateRoles": False}})
     names = [role["metadata"]["name"] for role in rendered.of("ClusterRole")]
     assert names == ["mcp-operator", "mcp-operator-scope"]

@@ -1,4 +1,4 @@
-"""Wrong values: each is refused by both Helms, in words that name its key."""
+"""Invalid values are refused by Helm 3 and Helm 4 with an error that names the key."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ WRONG: list[tuple[str, Any]] = [
 @pytest.mark.parametrize(
     ("key", "value"), WRONG, ids=[f"{key}={value!s:.20}" for key, value in WRONG]
 )
-def test_a_wrong_value_is_refused_by_its_key(either: Helm, key: str, value: Any) -> None:
+def test_an_invalid_value_is_refused_with_its_key(either: Helm, key: str, value: Any) -> None:
     with pytest.raises(HelmError) as refused:
         either.render(nested(key, value))
     said = str(refused.value).replace("/", ".")
@@ -135,7 +135,7 @@ def test_a_wrong_value_is_refused_by_its_key(either: Helm, key: str, value: Any)
         ("monitoring.renderMode", "never", ("skipIfMissing", "failIfMissing", "always")),
     ],
 )
-def test_the_refusal_of_a_choice_lists_what_is_accepted(
+def test_the_error_for_an_invalid_choice_lists_the_valid_ones(
     either: Helm, key: str, value: str, accepted: tuple[str, ...]
 ) -> None:
     with pytest.raises(HelmError) as refused:

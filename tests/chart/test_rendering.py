@@ -1,4 +1,4 @@
-"""Row 40 of the checklist: what is rendered, held against Helm, Kubernetes and a scanner."""
+"""Row 40 of the checklist: the rendered objects, checked by Helm, Kubernetes and a scanner."""
 
 from __future__ import annotations
 
@@ -31,41 +31,45 @@ ROWS = 40
 variant = pytest.mark.parametrize("values", VARIANTS.values(), ids=list(VARIANTS))
 
 
-def test_every_row_of_the_checklist_has_a_test_that_names_it() -> None:
+def test_every_row_of_the_checklist_has_a_test_with_its_number() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in FOLDER.glob("test_*.py"))
     found = set(re.findall(r"(?m)^def test_row_(\d\d)_", text))
     assert found == {f"{row:02}" for row in range(1, ROWS + 1)}
 
 
 def without_definitions(rendered: Rendered) -> str:
-    """Return the text but for the definitions, which are a copy of `crds/`."""
+    """Return the text without the CRDs, which are a copy of `crds/`."""
     documents = [one for one in rendered.documents if not one[0].endswith("/crds.yaml")]
     return Rendered(tuple(documents)).text
 
 
-def test_row_40_the_default_is_what_it_was(helm4: Library, request: pytest.FixtureRequest) -> None:
+def test_row_40_the_default_rendering_equals_the_snapshot(
+    helm4: Library, request: pytest.FixtureRequest
+) -> None:
     text = without_definitions(helm4.render())
     if request.config.getoption("--update-snapshot", default=False):
         SNAPSHOT.write_text(text, encoding="utf-8")
     assert SNAPSHOT.read_text(encoding="utf-8") == text, (
-        "if it is meant: pytest tests/chart --update-snapshot, and look at the difference"
+        "if the change is intended, run: pytest tests/chart --update-snapshot, and review the diff"
     )
 
 
 @variant
-def test_row_40_both_helms_render_the_same_bytes(helm3: Command, values: Object) -> None:
+def test_row_40_helm_3_and_helm_4_render_the_same_bytes(helm3: Command, values: Object) -> None:
     assert helm3.render(values) == helm4().render(values)
     for release in ("r" * 53, "1st.release"):
         assert helm3.render(values, release=release) == helm4().render(values, release=release)
 
 
 @variant
-def test_row_40_helm_lint_finds_nothing(either: Helm, values: Object) -> None:
+def test_row_40_helm_lint_reports_no_problems(either: Helm, values: Object) -> None:
     assert either.lint(values) == ""
 
 
 @variant
-def test_row_40_every_pod_passes_the_restricted_standard(helm4: Library, values: Object) -> None:
+def test_row_40_every_pod_meets_the_restricted_pod_security_standard(
+    helm4: Library, values: Object
+) -> None:
     harmless = {
         *("affinity", "imagePullSecrets", "initContainers", "nodeSelector"),
         *("priorityClassName", "tolerations"),
@@ -77,22 +81,22 @@ def test_row_40_every_pod_passes_the_restricted_standard(helm4: Library, values:
 
 
 @variant
-def test_row_40_nothing_empty_is_rendered(helm4: Library, values: Object) -> None:
+def test_row_40_no_empty_field_is_rendered(helm4: Library, values: Object) -> None:
     for obj in helm4.render(values).objects:
         if not obj["kind"].endswith("Role"):  # the core API group has no name
-            assert [path for path in empty(obj) if path not in MEANT] == [], obj["kind"]
+            assert [path for path in empty(obj) if path not in INTENDED] == [], obj["kind"]
 
 
-MEANT = {
+INTENDED = {
     ".spec.ingress.0.from.0.podSelector",  # every pod of the namespace
     ".spec.egress.1.to.0.namespaceSelector",  # every namespace
     ".spec.ingress.1.from.0.podSelector",
 }
-"""Where an empty selector selects everything."""
+"""Fields whose empty selector intentionally selects everything."""
 
 
 def empty(node: object, path: str = "") -> list[str]:
-    """Return the paths of all that has no value, but for what definitions say."""
+    """Return the paths of empty fields, except in the schemas of CRDs."""
     if node in (None, {}, [], ""):
         return [] if path.startswith(".spec.versions") else [path]
     if isinstance(node, dict):
@@ -104,7 +108,7 @@ def empty(node: object, path: str = "") -> list[str]:
 
 @pytest.fixture
 def scanners() -> Path:
-    """The folder of the scanners' commands, which live in an environment of their own."""
+    """The folder with the commands of the scanners, which have an environment of their own."""
     folder = os.environ.get("MCP_OPERATOR_SCAN")
     if folder is None:
         pytest.skip("MCP_OPERATOR_SCAN names no folder with checkov; run: nox -s chart")
@@ -113,7 +117,7 @@ def scanners() -> Path:
 
 @pytest.fixture
 def folder(helm4: Library, tmp_path: Path) -> Path:
-    """One file for each variant, with all of it that Kubernetes itself defines."""
+    """A folder with a file for each variant, with the objects of kinds that Kubernetes defines."""
     for name, values in VARIANTS.items():
         known = [
             obj
@@ -132,19 +136,19 @@ def run(command: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_row_40_everything_is_valid_in_every_supported_release(
+def test_row_40_every_object_is_valid_in_every_supported_kubernetes_release(
     scanners: Path, folder: Path, release: str
 ) -> None:
     files = [str(path) for path in sorted(folder.iterdir())]
     result = run(scanners / "kubernetes-validate", "--strict", "-k", release, *files)
-    told = (result.stdout + result.stderr).splitlines()
-    assert [line for line in told if not line.startswith("INFO")] == []
-    assert len(told) > len(files)
+    lines = (result.stdout + result.stderr).splitlines()
+    assert [line for line in lines if not line.startswith("INFO")] == []
+    assert len(lines) > len(files)
     assert result.returncode == 0
 
 
-def test_row_40_checkov_finds_nothing(scanners: Path, folder: Path) -> None:
-    for name in ("extras", "single"):  # with containers of others, or without a policy, as meant
+def test_row_40_checkov_reports_no_problems(scanners: Path, folder: Path) -> None:
+    for name in ("extras", "single"):  # intentional: foreign containers, no policy
         (folder / f"{name}.yaml").unlink()
     result = run(
         scanners / "checkov",
@@ -160,7 +164,7 @@ def test_row_40_checkov_finds_nothing(scanners: Path, folder: Path) -> None:
     assert report["summary"]["passed"] > 0
 
 
-def test_row_40_every_skip_of_a_check_says_why(helm4: Library) -> None:
+def test_row_40_every_skipped_check_has_a_reason(helm4: Library) -> None:
     annotations = helm4.render().one("Deployment")["metadata"]["annotations"]
     skips = [value for key, value in annotations.items() if key.startswith("checkov.io/skip")]
     assert skips

@@ -1,4 +1,4 @@
-"""The operator in some namespaces of many, with the permissions that the chart gives it."""
+"""An operator for a few of many namespaces, with the permissions of the chart."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Installed:
     """An operator process with the account and the settings of a release of the chart.
 
     Attributes:
-        shops: All namespaces, of which the operator works in some.
+        shops: All namespaces; the operator watches some of them.
     """
 
     def __init__(self, shops: list[Shop], helm: Library, cluster: Cluster, folder: Path) -> None:
@@ -47,7 +47,7 @@ class Installed:
         self.home = shops[-1].namespace
 
     async def install(self, values: Object) -> OperatorAccount:
-        """Create the account and the roles, run the operator as it, and wait until it is ready."""
+        """Create the account and the roles, run the operator with them, and wait until ready."""
         rendered = self._helm.render(values, namespace=self.home)
         account = OperatorAccount(rendered.objects, self.home)
         client = self.shops[0].client
@@ -77,9 +77,9 @@ class Installed:
 async def installed(
     control_plane: Cluster, client: Client, crds_installed: None, helm4: Library, tmp_path: Path
 ) -> AsyncIterator[Installed]:
-    """Ten namespaces, in each of which a server has one tool, and an operator to install."""
+    """Ten namespaces, each with a server that has one tool, and an operator to install."""
     if control_plane.audit_log is None:
-        pytest.skip("the cluster is not ours, so there is no audit log to read")
+        pytest.skip("an existing cluster has no audit log that the test can read")
     await gateway_api.install(client)
     async with AsyncExitStack() as stack:
         shops = [await stack.enter_async_context(own_namespace(client)) for _ in range(MANY)]
@@ -101,20 +101,24 @@ async def label(shop: Shop, value: str | None) -> None:
 
 
 async def is_served(shop: Shop, **tools: str) -> None:
-    """Wait until the server has all its children and the catalog that is expected."""
+    """Wait until the server has all its children and the expected catalog."""
     await eventually(functools.partial(shop.served, "red"), tools or {"search": "first"})
     await eventually(functools.partial(shop.replicas, "red"), 1)
     await shop.told("MCPTool", "search", "Ready", Reason.SERVER_NOT_PROGRAMMED)
 
 
 async def is_untouched(shop: Shop) -> None:
-    """See that the operator has written nothing in a namespace."""
+    """Check that the operator has written nothing in a namespace."""
     assert await shop.find(DEPLOYMENTS, "mcp-server-red") is None
     for kind, name in (("MCPTool", "search"), ("MCPServer", "red")):
-        assert (await shop.get(kind, name))["status"] == {"observedGeneration": -1}  # its default
+        assert (await shop.get(kind, name))["status"] == {
+            "observedGeneration": -1
+        }  # the default of the CRD
 
 
-async def test_named_namespaces_work_and_no_other_may_be_looked_at(installed: Installed) -> None:
+async def test_with_named_namespaces_the_operator_has_access_to_no_other(
+    installed: Installed,
+) -> None:
     chosen, others = installed.shops[:CHOSEN], installed.shops[CHOSEN:]
     account = await installed.install({"watchNamespaces": [shop.namespace for shop in chosen]})
     for shop in chosen:
@@ -131,16 +135,18 @@ async def test_named_namespaces_work_and_no_other_may_be_looked_at(installed: In
     everything = account.permissions
     leases = {each for each in everything if each.resource == "leases"}
     for shop in chosen:
-        may = await allowed_in(client, shop.namespace, account.user, everything)
-        assert may == everything - {each for each in leases if each.verb != "get"}
+        allowed = await allowed_in(client, shop.namespace, account.user, everything)
+        assert allowed == everything - {each for each in leases if each.verb != "get"}
     for shop in others:
-        may = await allowed_in(client, shop.namespace, account.user, everything)
-        own = {each for each in leases if each.verb == "create"}  # others by name only
-        assert may == (own if shop.namespace == installed.home else set())
+        allowed = await allowed_in(client, shop.namespace, account.user, everything)
+        own = {each for each in leases if each.verb == "create"}  # other verbs only for one name
+        assert allowed == (own if shop.namespace == installed.home else set())
     assert await allowed_in(client, "", account.user, everything) == set()
 
 
-async def test_labelled_namespaces_join_and_leave_while_it_runs(installed: Installed) -> None:
+async def test_namespaces_are_added_and_removed_by_label_while_the_operator_runs(
+    installed: Installed,
+) -> None:
     first, second, *others = installed.shops
     await label(first, "yes")
     account = await installed.install({"watchNamespaceSelector": {"matchLabels": {"mcp": "yes"}}})
@@ -167,7 +173,9 @@ async def test_labelled_namespaces_join_and_leave_while_it_runs(installed: Insta
     assert await installed.denied(account) == []
 
 
-def test_the_roles_for_named_namespaces_are_in_these_and_at_home(helm4: Library) -> None:
+def test_with_named_namespaces_the_release_namespace_has_only_the_role_for_leases(
+    helm4: Library,
+) -> None:
     rendered = helm4.render({"watchNamespaces": ["a", "b"]}, namespace="home")
     of_home = [
         role["rules"] for role in rendered.of("Role") if role["metadata"]["namespace"] == "home"

@@ -15,7 +15,7 @@ from mcp_operator.gateway.upstream.client import HttpUpstream
 from support.entries import catalog
 from support.example_backend import build_go, example_backend, example_tools
 from support.fake_upstream import FakeSecrets
-from support.listener import Heard
+from support.heard import Heard
 
 
 @pytest.fixture(scope="module", params=["python", "go"])

@@ -1,6 +1,6 @@
-"""What Git holds is what the cluster has: Argo CD finds no difference, Flux waits and ends.
+"""Argo CD reports objects as in sync after an apply, and Flux waits until they are ready.
 
-Judged by their own code, `tests/gitops`, on a real API server.
+The code of both, in `tests/gitops`, judges objects on a real API server.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ GUIDE = (MANIFESTS.parent / "docs" / "how-to" / "gitops.md").read_text(encoding=
 
 
 GENERATED = 200
-"""How many objects are made at random, a quarter of each kind."""
+"""The number of random objects, a quarter of each kind."""
 
 READY: Object = {"type": "Ready", "status": "True", "reason": "Ready", "message": "It is served."}
 OBSERVED: Object = {"observedGeneration": 1, "conditions": [READY]}
@@ -44,7 +44,7 @@ NAME = {"name", "namespace"}
 
 
 class Git(NamedTuple):
-    """A cluster of the module's own, to which everything is applied."""
+    """A separate cluster, to which everything is applied."""
 
     cluster: ControlPlane
     client: Client
@@ -53,14 +53,14 @@ class Git(NamedTuple):
         return await out_of_sync(self.client, self.cluster.kubeconfig, objects, way)
 
     async def judged(self, *objects: Object) -> list[Verdict]:
-        """Ask kstatus, and run the guide's health check."""
+        """Judge objects with kstatus and with the health check of the guide."""
         questions = [Question(obj, health=health_check()) for obj in objects]
         return await judged(self.cluster.kubeconfig, questions)
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[ControlPlane]:
-    """A control plane of the module's own; skips where there is none, or no judge."""
+    """A separate control plane; skip the tests without one or without the judging program."""
     try:
         find_judge(print)
         with ControlPlane(find_binaries(print)) as cluster:
@@ -100,26 +100,26 @@ async def test_objects_of_every_field_are_in_sync(git: Git) -> None:
     assert await git.out_of_sync([obj for _, obj in featured_manifests()], "featured") == {}
 
 
-async def test_what_is_left_out_in_lists_is_not_filled_in(git: Git) -> None:
+async def test_objects_with_omitted_fields_in_lists_are_in_sync(git: Git) -> None:
     assert await git.out_of_sync([obj for _, obj in defaulted_manifests()], "defaulted") == {}
 
 
-async def test_objects_made_at_random_are_in_sync(git: Git) -> None:
-    objects = [made(seed) for seed in range(GENERATED)]
+async def test_random_objects_are_in_sync(git: Git) -> None:
+    objects = [random_object(seed) for seed in range(GENERATED)]
     assert await git.out_of_sync(objects, "generated") == {}
 
 
-def made(seed: int) -> Object:
-    """Return an object of any kind, the same for the same seed."""
+def random_object(seed: int) -> Object:
+    """Return a random object, the same for the same seed."""
     obj = Generator(seed).object(KINDS[seed % len(KINDS)], f"object-{seed}")
     return {**obj, "metadata": {**obj["metadata"], "namespace": "generated"}}
 
 
-async def test_kstatus_waits_for_objects_made_at_random_until_they_are_ready(git: Git) -> None:
+async def test_kstatus_waits_until_random_objects_are_ready(git: Git) -> None:
     async with own_namespace(git.client) as shop:
         objects = []
         for seed in range(GENERATED):
-            obj = made(seed)
+            obj = random_object(seed)
             placed = {**obj, "metadata": {**obj["metadata"], "namespace": shop.namespace}}
             objects.append(await git.client.create(RESOURCES[obj["kind"]], placed))
     waiting = await git.judged(*objects)
@@ -129,7 +129,7 @@ async def test_kstatus_waits_for_objects_made_at_random_until_they_are_ready(git
     assert {verdict.health["status"] for verdict in done} == {"Healthy"}
 
 
-async def test_a_difference_would_be_found(git: Git) -> None:
+async def test_a_difference_is_detected_in_every_mode(git: Git) -> None:
     async with own_namespace(git.client) as shop:
         live = await shop.server("red", port=9999)
         metadata = {"name": "red", "namespace": shop.namespace}
@@ -139,7 +139,7 @@ async def test_a_difference_would_be_found(git: Git) -> None:
     assert verdict.differing == {mode: [".spec.port"] for mode in modes}
 
 
-async def test_nobody_takes_what_no_operator_has_seen_for_done(git: Git) -> None:
+async def test_objects_that_no_operator_has_seen_are_in_progress(git: Git) -> None:
     async with own_namespace(git.client) as shop:
         await shop.server("red")
         await shop.tool("search", "red")
@@ -149,7 +149,9 @@ async def test_nobody_takes_what_no_operator_has_seen_for_done(git: Git) -> None
     assert {verdict.health["status"] for verdict in verdicts} == {"Progressing"}
 
 
-async def test_what_is_to_serve_nothing_is_done_and_what_fails_is_not(git: Git) -> None:
+async def test_disabled_objects_and_scaled_down_servers_are_current_and_broken_ones_are_not(
+    git: Git,
+) -> None:
     kubeconfig = git.cluster.kubeconfig
     async with own_namespace(git.client) as shop, running_operator(kubeconfig, shop.namespace):
         await shop.service()
@@ -170,7 +172,7 @@ async def test_what_is_to_serve_nothing_is_done_and_what_fails_is_not(git: Git) 
         ("Current", "Healthy"),
         ("Current", "Healthy"),
         ("InProgress", "Degraded"),
-        ("Current", "Degraded"),  # of what it selects, it would not serve all
+        ("Current", "Degraded"),  # it would not serve all selected objects
     ]
 
 
@@ -185,7 +187,7 @@ async def test_what_is_to_serve_nothing_is_done_and_what_fails_is_not(git: Git) 
         ([{**READY, "status": "False", "reason": "NothingServed"}], "Degraded"),
     ],
 )
-async def test_the_health_check_of_the_guide_knows_every_state(
+async def test_the_health_check_of_the_guide_returns_the_status_for_every_state(
     git: Git, conditions: list[Object], status: str
 ) -> None:
     observed = {"observedGeneration": 1, "conditions": conditions}
@@ -198,9 +200,9 @@ async def test_the_health_check_of_the_guide_knows_every_state(
 
 
 def released(values: Path) -> list[Object]:
-    """Return what a release of the chart makes, but for what other projects define.
+    """Return the objects of a release of the chart, except for kinds of other projects.
 
-    Of an object that is a name and nothing else Argo CD's code cannot say whether it differs.
+    Argo CD cannot compare an object that only has a name, so these are left out.
     """
     rendered = helm.Library().render(yaml.safe_load(values.read_text(encoding="utf-8")))
     objects = [obj for obj in rendered.objects if obj["kind"] in RESOURCES]
@@ -208,7 +210,7 @@ def released(values: Path) -> list[Object]:
 
 
 def blocks() -> list[Object]:
-    """Return the objects of clusters that the guide shows; a file of Kustomize is none."""
+    """Return the cluster objects in the YAML of the guide, without kustomization files."""
     shown = re.findall(r"^```yaml\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
     return [obj for block in shown for obj in yaml.safe_load_all(block) if "metadata" in obj]
 
@@ -220,7 +222,7 @@ def health_check() -> str:
     return str(customizations["mcp-operator.dev/*"]["health.lua"])
 
 
-def test_the_guide_names_folders_and_a_release_that_there_are() -> None:
+def test_the_guide_names_existing_folders_and_this_release() -> None:
     operators = [obj for obj in blocks() if obj["metadata"]["name"] == "mcp-operator"]
     assert [obj["kind"] for obj in operators] == ["Application", "Kustomization"]
     application, kustomization = (obj["spec"] for obj in operators)
@@ -229,7 +231,7 @@ def test_the_guide_names_folders_and_a_release_that_there_are() -> None:
         assert (MANIFESTS.parent / path / "kustomization.yaml").is_file()
 
 
-def test_the_guide_knows_the_reasons_that_pass_by_themselves() -> None:
+def test_the_guide_lists_the_reasons_that_are_temporary() -> None:
     underway = set(re.findall(r"(\w+) = true", health_check()))
     [row] = [line for line in GUIDE.splitlines() if line.startswith("| Ready is False, in")]
     assert underway == set(re.findall(r"`(\w+)`", row))

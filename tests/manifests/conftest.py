@@ -1,4 +1,4 @@
-"""What the tests of the manifests share."""
+"""Fixtures that the tests of the manifests share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.provision import UnavailableError
 
 @pytest.fixture
 def build() -> Build:
-    """Build by name; skips the test where there is no kustomize."""
+    """A function that builds a kustomization by name; it skips the test without kustomize."""
 
     def objects(name: str, namespace: str = "") -> list[Object]:
         try:

@@ -1,4 +1,4 @@
-"""A real API server takes everything that is installed or made, and has nothing to warn of."""
+"""A real API server admits every installed object and every pod without warnings."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from support.workloads import named, of_kind
 
 
 def pod_of(deployment: Object) -> Object:
-    """Return what a Deployment's controller would make."""
+    """Return the pod that a Deployment creates."""
     template = deployment["spec"]["template"]
     metadata = {"name": "some", "namespace": deployment["metadata"]["namespace"]}
-    spec = {**template["spec"], "serviceAccountName": "default"}  # which exists
-    for missing in ("priorityClassName", "runtimeClassName"):  # which do not
+    spec = {**template["spec"], "serviceAccountName": "default"}  # this one exists
+    for missing in ("priorityClassName", "runtimeClassName"):  # these classes do not exist
         spec.pop(missing, None)
     return {
         "apiVersion": "v1",
@@ -36,14 +36,14 @@ def pod_of(deployment: Object) -> Object:
 
 @pytest.fixture
 async def restricted(build: Build, client: Client, namespace: str) -> str:
-    """A namespace with the labels of ours, which enforce and warn."""
+    """A namespace with the Pod Security labels of `mcp-system`."""
     labels = named(build("base"), "Namespace", "mcp-system")["metadata"]["labels"]
     await client.merge_patch(NAMESPACES, Key("", namespace), {"metadata": {"labels": labels}})
     return namespace
 
 
 @pytest.mark.parametrize("way", EVERYTHING)
-async def test_everything_installed_is_admitted_without_a_warning(
+async def test_every_installed_object_is_admitted_without_warnings(
     build: Build, client: Client, restricted: str, way: str
 ) -> None:
     objects = [obj for obj in build(way, restricted) if obj["kind"] not in ELSEWHERE]
@@ -55,7 +55,7 @@ async def test_everything_installed_is_admitted_without_a_warning(
 
 
 @pytest.mark.parametrize("way", EVERYTHING)
-async def test_its_pods_are_admitted_where_restricted_is_enforced(
+async def test_the_installed_pods_are_admitted_at_the_level_restricted(
     build: Build, client: Client, restricted: str, way: str
 ) -> None:
     for deployment in of_kind(build(way, restricted), "Deployment"):
@@ -63,7 +63,7 @@ async def test_its_pods_are_admitted_where_restricted_is_enforced(
         assert verdict.is_clean, verdict
 
 
-async def test_a_pod_that_is_not_restricted_would_be_found(
+async def test_a_pod_that_violates_the_level_restricted_is_refused(
     build: Build, client: Client, restricted: str
 ) -> None:
     deployment = copy.deepcopy(named(build("base", restricted), "Deployment", "mcp-operator"))
@@ -78,7 +78,7 @@ SERVERS = [obj for _, obj in featured_manifests() if obj["kind"] == "MCPServer"]
 
 
 @pytest.mark.parametrize("server", SERVERS, ids=[obj["metadata"]["name"] for obj in SERVERS])
-async def test_the_pods_of_servers_are_admitted_without_a_warning(
+async def test_the_pods_of_servers_are_admitted_without_warnings(
     client: Client, restricted: str, server: Object
 ) -> None:
     metadata = {**server["metadata"], "namespace": restricted, "uid": "some"}

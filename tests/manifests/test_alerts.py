@@ -1,6 +1,6 @@
-"""Every alert, evaluated by promtool on series of its fault, and on those of a healthy system.
+"""promtool evaluates every alert on the series of its fault and of a healthy system.
 
-Series are in promtool's notation: `0+1x60` begins at 0 and grows by 1 a minute, 60 times.
+Series use the notation of promtool: `0+1x60` starts at 0 and grows by 1 a minute, 60 times.
 """
 
 from __future__ import annotations
@@ -17,6 +17,16 @@ from support.promql import documented, evaluated
 from support.promtool import promtool
 from support.provision import UnavailableError
 from support.scrapes import firing, groups, rules
+
+ROOT = Path(__file__).parents[2]
+QUERIES = {
+    f"{page.stem} {number}": query.strip()
+    for page in sorted((ROOT / "docs").rglob("*.md"))
+    for number, query in enumerate(
+        re.findall(r"^```promql\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    )
+}
+"""The queries in the documentation, by page."""
 
 ALERTS = [rule["alert"] for rule in rules()]
 
@@ -36,7 +46,7 @@ HEALTHY: Mapping[str, str] = {
     'leader_election_master_status{job="mcp-operator", pod="mcp-operator-1"}': f"0x{MINUTES}",
     f'rest_client_requests_total{{{OPERATOR}, code="200"}}': f"0+60x{MINUTES}",
     f'rest_client_requests_total{{{OPERATOR}, code="403"}}': f"0x{MINUTES}",
-    # One conflict with somebody else's write, which the retry mended.
+    # One conflict with another writer, which the retry resolved.
     f'mcp_operator_reconciliation_errors_total{{{OPERATOR}, kind="MCPServer", result="error"}}': (
         f"0x30 1x{MINUTES}"
     ),
@@ -46,7 +56,7 @@ HEALTHY: Mapping[str, str] = {
     f"event_loop_lag_seconds{{{OPERATOR}}}": f"0.002x{MINUTES}",
     f'mcp_operator_resource_condition{{{SERVER}, type="Ready", status="True"}}': f"1x{MINUTES}",
     f'mcp_operator_resource_condition{{{SERVER}, type="Degraded", status="False"}}': f"1x{MINUTES}",
-    # One server is to have no pods, the image of another does not report its catalog.
+    # One server has zero replicas, and the image of another does not report its catalog.
     f'mcp_operator_resource_condition{{{STOPPED}, type="Ready", status="True"}}': f"1x{MINUTES}",
     f'mcp_operator_resource_condition{{{STOPPED}, type="Programmed", status="False"}}': (
         f"1x{MINUTES}"
@@ -55,7 +65,7 @@ HEALTHY: Mapping[str, str] = {
     f'mcp_operator_resource_condition{{{SILENT}, type="Programmed", status="Unknown"}}': (
         f"1x{MINUTES}"
     ),
-    # A rollout, for three minutes.
+    # A rollout that takes three minutes.
     f'mcp_operator_resource_condition{{{SERVER}, type="Programmed", status="False"}}': (
         f"_x60 1x3 stale _x{MINUTES}"
     ),
@@ -70,10 +80,10 @@ HEALTHY: Mapping[str, str] = {
     f'mcp_event_loop_lag_seconds_bucket{{{GATEWAY}, le="1.0"}}': f"0+600x{MINUTES}",
     f'mcp_event_loop_lag_seconds_bucket{{{GATEWAY}, le="+Inf"}}': f"0+600x{MINUTES}",
     f'mcp_tool_calls_total{{{CALLS}, outcome="ok"}}': f"0+1000x{MINUTES}",
-    # Clients without a key, and over their limit: what the gateway is there to refuse.
+    # Clients without a key or over their limit, which the gateway has to refuse.
     f'mcp_authentications_total{{{GATEWAY}, outcome="missing"}}': f"0+5x{MINUTES}",
     f'mcp_limited_calls_total{{{GATEWAY}, limit="perClient"}}': f"0+5x{MINUTES}",
-    # A model guesses ids and arguments: its own mistakes, which page nobody.
+    # Mistakes of a model that guesses ids and arguments, for which no alert fires.
     f'mcp_tool_calls_total{{{CALLS}, outcome="invalid_arguments"}}': f"0+3000x{MINUTES}",
     f'mcp_tool_calls_total{{{CALLS}, outcome="client_error"}}': f"0+3000x{MINUTES}",
     f'mcp_tool_calls_total{{{CALLS}, outcome="timeout"}}': f"0+1x{MINUTES}",
@@ -81,18 +91,18 @@ HEALTHY: Mapping[str, str] = {
     f'mcp_tool_call_duration_seconds_bucket{{{CALLS}, le="+Inf"}}': f"0+1001x{MINUTES}",
     f"mcp_tool_call_duration_seconds_count{{{CALLS}}}": f"0+1001x{MINUTES}",
 }
-"""A system that works, with what happens in every such system."""
+"""A healthy system, with the errors that every healthy system has."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What a fault does to the series of a healthy system.
+    """How a fault changes the series of a healthy system.
 
     Attributes:
-        series: Those that differ.
+        series: The series that differ.
         minute: When the alert must fire.
         early: When it must not fire yet.
-        with_: Other alerts that rightly fire with it.
+        with_: Other alerts that also have to fire.
     """
 
     series: Mapping[str, str]
@@ -102,7 +112,7 @@ class Fault:
 
 
 def condition(type_: str, status: str, after: int) -> dict[str, str]:
-    """Return the series of a condition that has another status after some minutes."""
+    """Return the series of a condition whose status changes after some minutes."""
     other = "True" if status == "False" else "False"
     prefix = f"mcp_operator_resource_condition{{{SERVER}, type="
     return {
@@ -119,7 +129,7 @@ FAULTS: Mapping[str, Fault] = {
         early=12,
     ),
     "MCPOperatorForbidden": Fault(
-        # Retried at intervals that grow to five minutes.
+        # The retry interval grows to five minutes.
         {f'rest_client_requests_total{{{OPERATOR}, code="403"}}': "0x10 1x5 2x5 3x5 4x5 5x5 6x100"},
         minute=30,
         early=20,
@@ -134,7 +144,7 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "MCPOperatorReconcileTimeouts": Fault(
         {
-            # Cancelled after two minutes, and tried again at most five minutes later.
+            # Cancelled after two minutes, and retried at most five minutes later.
             f'controller_runtime_reconcile_timeouts_total{{{OPERATOR}, controller="mcpserver"}}': (
                 "0x10 1x6 2x6 3x6 4x6 5x6 6x6"
             )
@@ -215,17 +225,17 @@ def run(command: Path, folder: Path, *arguments: str) -> subprocess.CompletedPro
     )
 
 
-def test_every_alert_has_a_fault_that_it_tells_of() -> None:
+def test_every_alert_has_a_fault_in_this_test() -> None:
     assert set(FAULTS) == set(ALERTS)
 
 
-def test_no_alert_fires_while_all_is_well(command: Path) -> None:
+def test_no_alert_fires_in_a_healthy_system(command: Path) -> None:
     minutes = list(range(5, MINUTES, 25))
     assert firing(command, HEALTHY, minutes) == {minute: set() for minute in minutes}
 
 
 @pytest.mark.parametrize("alert", FAULTS)
-def test_an_alert_fires_for_its_fault_and_no_other_does(command: Path, alert: str) -> None:
+def test_only_the_alert_of_a_fault_fires(command: Path, alert: str) -> None:
     fault = FAULTS[alert]
     found = firing(command, {**HEALTHY, **fault.series}, [fault.early, fault.minute])
     assert alert not in found[fault.early]
@@ -233,17 +243,25 @@ def test_an_alert_fires_for_its_fault_and_no_other_does(command: Path, alert: st
     assert found[fault.minute] <= {alert, *fault.with_}
 
 
-def test_the_rules_are_what_prometheus_accepts(command: Path, tmp_path: Path) -> None:
+def test_prometheus_accepts_the_rules(command: Path, tmp_path: Path) -> None:
     file = tmp_path / "rules.yaml"
     file.write_text(json.dumps({"groups": groups()}), encoding="utf-8")
     checked = run(command, tmp_path, "check", "rules", file.name)
     assert checked.returncode == 0, checked.stderr
 
 
-def test_the_documented_queries_find_something_where_alerts_fire(command: Path) -> None:
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_documented_query_returns_results_while_alerts_fire(
+    command: Path, tmp_path: Path, name: str
+) -> None:
     faults = {
         series: values for fault in FAULTS.values() for series, values in fault.series.items()
     }
-    series = {**HEALTHY, **faults}
-    found = evaluated(command, series, documented().values(), MINUTES - 10)
-    assert [query for query, samples in found.items() if not samples] == []
+    inputs = [{"series": one, "values": values} for one, values in {**HEALTHY, **faults}.items()]
+    query = {"expr": QUERIES[name], "eval_time": f"{MINUTES - 10}m", "exp_samples": []}
+    test = {"interval": "1m", "input_series": inputs, "promql_expr_test": [query]}
+    (tmp_path / "tests.yaml").write_text(json.dumps({"tests": [test]}), encoding="utf-8")
+    done = run(command, tmp_path, "test", "rules", "tests.yaml")
+    said = " ".join((done.stdout + done.stderr).split())
+    # The test expects no samples, so promtool prints the found ones as a failure.
+    assert re.search(r"exp: nil,? got: ?\{|got:\S* *\{", said), said

@@ -1,4 +1,4 @@
-"""What every kustomization promises of what it makes."""
+"""Properties of the objects that every kustomization builds."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ RECOMMENDED = {
 SPREAD = "topologySpreadConstraints"
 SELECTING = {"app.kubernetes.io/name", "app.kubernetes.io/instance"}
 
-everywhere = pytest.mark.parametrize("name", EVERYTHING)
-wherever_the_operator_is = pytest.mark.parametrize("name", OPERATORS)
+each_kustomization = pytest.mark.parametrize("name", EVERYTHING)
+each_with_an_operator = pytest.mark.parametrize("name", OPERATORS)
 
 
 def operator(objects: list[Object]) -> Object:
@@ -35,8 +35,8 @@ def test_every_overlay_and_component_is_tested() -> None:
     assert {folder.name for folder in (MANIFESTS / "components").iterdir()} == set(COMPONENTS)
 
 
-@everywhere
-def test_it_builds_and_everything_has_the_recommended_labels(build: Build, name: str) -> None:
+@each_kustomization
+def test_every_object_has_the_recommended_labels(build: Build, name: str) -> None:
     lacking = {
         f"{obj['kind']} {obj['metadata']['name']}": RECOMMENDED - set(obj["metadata"]["labels"])
         for obj in build(name)
@@ -44,25 +44,23 @@ def test_it_builds_and_everything_has_the_recommended_labels(build: Build, name:
     assert {who: labels for who, labels in lacking.items() if labels} == {}
 
 
-@everywhere
-def test_names_fit_and_nothing_is_there_twice(build: Build, name: str) -> None:
+@each_kustomization
+def test_names_are_short_enough_and_unique(build: Build, name: str) -> None:
     objects = build(name)
     keys = [(obj["kind"], obj["metadata"]["name"]) for obj in objects]
     assert len(set(keys)) == len(keys)
     assert [key for key in keys if len(key[1]) > 63] == []
 
 
-@everywhere
-def test_selectors_are_the_labels_that_never_change_and_match_the_pods(
-    build: Build, name: str
-) -> None:
+@each_kustomization
+def test_selectors_use_only_name_and_instance_and_match_the_pods(build: Build, name: str) -> None:
     for deployment in of_kind(build(name), "Deployment"):
         selector = deployment["spec"]["selector"]["matchLabels"]
         assert set(selector) == SELECTING
         assert selector.items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
 
 
-@everywhere
+@each_kustomization
 def test_every_container_is_hardened(build: Build, name: str) -> None:
     for deployment in of_kind(build(name), "Deployment"):
         pod = deployment["spec"]["template"]["spec"]
@@ -79,7 +77,7 @@ def test_every_container_is_hardened(build: Build, name: str) -> None:
         }
 
 
-@everywhere
+@each_kustomization
 def test_every_container_has_requests_limits_and_three_probes(build: Build, name: str) -> None:
     for who, container in containers(build(name)):
         assert set(container["resources"]["requests"]) == {"cpu", "memory"}, who
@@ -87,8 +85,8 @@ def test_every_container_has_requests_limits_and_three_probes(build: Build, name
         assert {"startupProbe", "livenessProbe", "readinessProbe"} <= set(container), who
 
 
-@everywhere
-def test_only_the_operator_gets_a_token(build: Build, name: str) -> None:
+@each_kustomization
+def test_only_the_operator_mounts_a_token(build: Build, name: str) -> None:
     for deployment in of_kind(build(name), "Deployment"):
         own = deployment["metadata"]["name"] == "mcp-operator"
         assert deployment["spec"]["template"]["spec"]["automountServiceAccountToken"] is own
@@ -96,8 +94,8 @@ def test_only_the_operator_gets_a_token(build: Build, name: str) -> None:
         assert account["automountServiceAccountToken"] is False
 
 
-@wherever_the_operator_is
-def test_liveness_and_readiness_ask_different_questions(build: Build, name: str) -> None:
+@each_with_an_operator
+def test_liveness_and_readiness_use_different_paths(build: Build, name: str) -> None:
     [(_, container)] = containers(build(name))
     paths = {
         probe: container[f"{probe}Probe"]["httpGet"]["path"] for probe in ("liveness", "readiness")
@@ -107,8 +105,8 @@ def test_liveness_and_readiness_ask_different_questions(build: Build, name: str)
     assert ports == {"metrics": 8080, "health": 8081}
 
 
-@wherever_the_operator_is
-def test_the_settings_are_ones_that_the_operator_accepts(build: Build, name: str) -> None:
+@each_with_an_operator
+def test_the_operator_accepts_its_settings(build: Build, name: str) -> None:
     [(_, container)] = containers(build(name))
     given = {
         variable: value if value is not None else "some-namespace"
@@ -121,20 +119,20 @@ def test_the_settings_are_ones_that_the_operator_accepts(build: Build, name: str
     assert {settings.metrics_port, settings.health_port} == {8080, 8081}
 
 
-@wherever_the_operator_is
-def test_gateways_run_the_operators_own_image(build: Build, name: str) -> None:
+@each_with_an_operator
+def test_the_gateway_image_is_that_of_the_operator(build: Build, name: str) -> None:
     [(_, container)] = containers(build(name))
     assert container["image"] == environment(container)["MCP_OPERATOR_GATEWAY_IMAGE"]
 
 
 @pytest.mark.parametrize("name", ["base", "overlays/kind", "overlays/production"])
-def test_the_image_is_of_this_version(build: Build, name: str) -> None:
+def test_the_image_tag_is_this_version(build: Build, name: str) -> None:
     [(_, container)] = containers(build(name))
     assert re.fullmatch(rf"(\S+/)?mcp-operator:{re.escape(VERSION)}", container["image"])
 
 
-@wherever_the_operator_is
-def test_the_service_finds_the_pods_and_the_port(build: Build, name: str) -> None:
+@each_with_an_operator
+def test_the_service_selects_the_pods_and_a_port_of_theirs(build: Build, name: str) -> None:
     objects = build(name)
     service = named(objects, "Service", "mcp-operator")["spec"]
     pod = operator(objects)["spec"]["template"]
@@ -143,8 +141,10 @@ def test_the_service_finds_the_pods_and_the_port(build: Build, name: str) -> Non
     assert {port["targetPort"] for port in service["ports"]} <= named_ports
 
 
-@wherever_the_operator_is
-def test_a_drain_takes_one_replica_at_a_time_and_never_hangs(build: Build, name: str) -> None:
+@each_with_an_operator
+def test_the_disruption_budget_allows_one_pod_and_evicts_unhealthy_pods(
+    build: Build, name: str
+) -> None:
     objects = build(name)
     budget = named(objects, "PodDisruptionBudget", "mcp-operator")["spec"]
     assert budget["maxUnavailable"] == 1
@@ -152,7 +152,7 @@ def test_a_drain_takes_one_replica_at_a_time_and_never_hangs(build: Build, name:
     assert budget["selector"] == operator(objects)["spec"]["selector"]
 
 
-def test_production_has_three_replicas_on_three_nodes_that_are_not_evicted(build: Build) -> None:
+def test_production_has_three_replicas_on_different_nodes_with_a_priority(build: Build) -> None:
     objects = build("overlays/production")
     spec = operator(objects)["spec"]
     pod = spec["template"]["spec"]
@@ -170,7 +170,7 @@ def test_the_base_has_two_replicas(build: Build) -> None:
     assert operator(build("base"))["spec"]["replicas"] == 2
 
 
-def test_one_line_moves_everything_to_another_namespace(build: Build) -> None:
+def test_the_field_namespace_moves_every_object(build: Build) -> None:
     moved = build("base", "elsewhere")
     assert {obj["metadata"].get("namespace", "elsewhere") for obj in moved} == {"elsewhere"}
     named(moved, "Namespace", "elsewhere")
@@ -178,7 +178,7 @@ def test_one_line_moves_everything_to_another_namespace(build: Build) -> None:
         assert [subject["namespace"] for subject in binding["subjects"]] == ["elsewhere"]
 
 
-def test_for_one_namespace_nothing_is_made_outside_of_it(build: Build) -> None:
+def test_namespaced_rbac_creates_objects_in_one_namespace_only(build: Build) -> None:
     objects = build("components/namespaced-rbac")
     assert {obj["metadata"].get("namespace") for obj in objects} == {"team-a"}
     assert {obj["kind"] for obj in objects} & {"ClusterRole", "Namespace"} == set()
@@ -187,14 +187,14 @@ def test_for_one_namespace_nothing_is_made_outside_of_it(build: Build) -> None:
     assert own["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.namespace"
 
 
-def test_for_named_namespaces_nothing_is_bound_for_the_cluster(build: Build) -> None:
+def test_named_namespaces_has_no_cluster_role_binding(build: Build) -> None:
     objects = build("components/named-namespaces")
     assert of_kind(objects, "ClusterRoleBinding") == []
     everywhere_ = named(build("base"), "ClusterRole", "mcp-operator")
     assert named(objects, "ClusterRole", "mcp-operator") == everywhere_
 
 
-def test_the_permissions_for_one_namespace_are_the_same_as_for_all(build: Build) -> None:
+def test_namespaced_rbac_grants_the_same_permissions_as_the_base(build: Build) -> None:
     everywhere_ = named(build("base"), "ClusterRole", "mcp-operator")
     here = named(build("components/namespaced-rbac"), "Role", "mcp-operator")
     assert here["rules"] == everywhere_["rules"]

@@ -1,4 +1,4 @@
-"""Applied once more, the CRDs are what they were, by kubectl itself and in both of its ways."""
+"""Applying the CRDs again with kubectl changes nothing, client-side and server-side."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ CRDS = MANIFESTS.parent / "crds"
 NAMES = [f"{path.stem}.mcp-operator.dev" for path in sorted(CRDS.glob("mcp*.yaml"))]
 
 MAX_ANNOTATIONS = 262_144
-"""Bytes of the annotations of one object (apimachinery, `validation.TotalAnnotationSizeLimitB`)."""
+"""The maximum size of annotations (apimachinery, `validation.TotalAnnotationSizeLimitB`)."""
 
 
 async def applied(kubeconfig: Path, *options: str) -> list[str]:
-    """Have kubectl apply the CRDs; return what it says of each."""
+    """Apply the CRDs with kubectl; return its line about each."""
     kubectl = shutil.which("kubectl")
     if kubectl is None:
         pytest.skip("there is no kubectl on PATH")
@@ -55,5 +55,5 @@ async def test_a_second_apply_changes_nothing(control_plane: Cluster, client: Cl
 
 
 @pytest.mark.parametrize("crd", crds(), ids=NAMES)
-def test_kubectl_has_room_for_its_copy_of_each_crd(crd: Object) -> None:
+def test_each_crd_fits_into_the_annotation_of_kubectl_apply(crd: Object) -> None:
     assert len(json.dumps(crd, separators=(",", ":")).encode()) < MAX_ANNOTATIONS

@@ -30,7 +30,7 @@ def built(folder: str) -> list[Object]:
         pytest.skip(str(error))
 
 
-def test_the_library_runs_restricted_from_the_file_that_the_tutorial_starts() -> None:
+def test_the_pod_of_the_library_is_restricted_and_runs_service_py() -> None:
     objects = built("library")
     pod = named(objects, "Deployment", "library")["spec"]["template"]["spec"]
     assert violations(pod) == []
@@ -42,7 +42,7 @@ def test_the_library_runs_restricted_from_the_file_that_the_tutorial_starts() ->
 
 
 @pytest.mark.parametrize("overlay", ["staging", "production"])
-def test_an_overlay_of_the_catalog_is_valid_and_serves_all_tools(
+def test_an_overlay_of_the_catalog_is_valid_and_selects_all_tools(
     overlay: str, tmp_path: Path
 ) -> None:
     objects = built(f"catalog/overlays/{overlay}")
@@ -53,7 +53,7 @@ def test_an_overlay_of_the_catalog_is_valid_and_serves_all_tools(
     assert len(loaded.selected(server)) == len(loaded.catalog_objects) == 1
 
 
-def test_the_overlays_of_the_catalog_differ_in_the_server_only() -> None:
+def test_the_overlays_of_the_catalog_differ_only_in_the_server() -> None:
     staging, production = (built(f"catalog/overlays/{name}") for name in ("staging", "production"))
     tools = [named(objects, "MCPTool", "library")["spec"] for objects in (staging, production)]
     assert tools[0] == tools[1]

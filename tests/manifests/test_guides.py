@@ -1,4 +1,4 @@
-"""The guides to installing, upgrading and uninstalling are true: what they show is done here."""
+"""The commands and files of the guides to installing, upgrading and uninstalling work."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HOW_TO = ROOT / "docs" / "how-to"
 REPOSITORY = "https://github.com/mcp-operator/mcp-operator"
 
 REMOTE = re.compile(rf"{REPOSITORY}//([\w/-]+)\?ref=v([\w.]+)")
-"""A folder of a release, as kustomize fetches it."""
+"""The URL of a folder of a release, as Kustomize fetches it."""
 
 RELEASED = re.compile(rf"{REPOSITORY}/releases/download/v([\w.]+)/install\.yaml")
 
@@ -42,12 +42,12 @@ def page(name: str) -> str:
 
 
 def section(name: str, heading: str) -> str:
-    """Return what stands under a heading of a page."""
+    """Return the text under a heading of a page."""
     return page(name).split(f"\n## {heading}\n")[1].split("\n## ")[0]
 
 
 def commands(text: str) -> list[str]:
-    """Return the commands of a text, those over several lines joined."""
+    """Return the commands of a text, each on one line."""
     shown = re.findall(r"^\$ ((?:.*\\\n)*.*)$", text, re.MULTILINE)
     return [re.sub(r"\\\n\s*", "", command) for command in shown]
 
@@ -58,7 +58,7 @@ def kustomizations() -> list[Object]:
 
 
 def built(kustomization: Object, folder: Path) -> list[Object]:
-    """Build what the guide shows, with this checkout in place of the release."""
+    """Build a kustomization of the guide, with this checkout instead of the release."""
 
     def local(match: re.Match[str]) -> str:
         return os.path.relpath(ROOT / match.group(1), folder.resolve())
@@ -79,20 +79,20 @@ def test_the_guides_name_this_release(name: str) -> None:
     assert versions == {VERSION}
 
 
-def test_the_folders_that_are_named_are_all_there_are() -> None:
+def test_the_guide_lists_every_folder_of_manifests() -> None:
     shown = set(re.findall(r"^\| `(manifests/[\w/-]+)`", page("install"), re.MULTILINE))
     folders = [*kustomize.MANIFESTS.glob("overlays/*"), *kustomize.MANIFESTS.glob("components/*")]
     there = {str(folder.relative_to(ROOT)) for folder in folders}
     assert shown == there | {"manifests/base"}
 
 
-def test_the_production_kustomization_brings_replicas_and_alerts(tmp_path: Path) -> None:
+def test_the_production_kustomization_has_three_replicas_and_alerts(tmp_path: Path) -> None:
     objects = built(kustomizations()[0], tmp_path)
     assert named(objects, "Deployment", "mcp-operator")["spec"]["replicas"] == 3
     assert of_kind(objects, "PrometheusRule")
 
 
-def test_one_image_entry_sets_the_gateways_image_too(tmp_path: Path) -> None:
+def test_one_image_entry_also_sets_the_gateway_image(tmp_path: Path) -> None:
     kustomization = kustomizations()[1]
     [image] = kustomization["images"]
     expected = f"{image['newName']}@{image['digest']}"
@@ -103,19 +103,19 @@ def test_one_image_entry_sets_the_gateways_image_too(tmp_path: Path) -> None:
     assert {obj["metadata"].get("namespace", "platform") for obj in objects} == {"platform"}
 
 
-def test_the_kustomization_for_one_namespace_stays_in_it(tmp_path: Path) -> None:
+def test_the_kustomization_for_one_namespace_creates_objects_only_there(tmp_path: Path) -> None:
     objects = built(kustomizations()[2], tmp_path)
     assert {obj["metadata"].get("namespace") for obj in objects} == {"team-a"}
 
 
-def test_the_gateway_gets_its_class_and_name(tmp_path: Path) -> None:
+def test_the_gateway_has_the_class_and_the_namespace_of_the_guide(tmp_path: Path) -> None:
     [gateway] = built(kustomizations()[3], tmp_path)
     assert gateway["spec"]["gatewayClassName"] == "envoy"
     assert gateway["metadata"]["namespace"] == "mcp-entrance"
 
 
 @pytest.mark.parametrize("name", sorted(set(OPERATORS) - {"components/namespaced-rbac"}))
-def test_what_is_deleted_is_all_that_was_installed_but_the_kinds(build: Build, name: str) -> None:
+def test_the_uninstall_commands_delete_every_object_but_the_crds(build: Build, name: str) -> None:
     command = commands(section("uninstall", "Remove the operator, keep the servers"))[1]
     _, _, kinds, _, selector = command.split()
     label, _, value = selector.partition("=")
@@ -135,7 +135,7 @@ Run = Callable[[str], str]
 
 @pytest.fixture
 def run(build: Build, tmp_path: Path) -> Iterator[Run]:
-    """Run a guide's command as a user does, on a control plane that is new and empty."""
+    """A function that runs a command of a guide, with a new and empty control plane."""
     if shutil.which("kubectl") is None:
         pytest.skip("there is no kubectl")
     try:
@@ -171,18 +171,20 @@ def names(run: Run) -> set[str]:
     return {line for line in run(OWN).split() if "mcp" in line}
 
 
-def test_install_upgrade_and_uninstall_by_the_guides_leave_what_they_should(run: Run) -> None:
+def test_installing_upgrading_and_uninstalling_with_the_guides_works(run: Run) -> None:
     assert names(run) == set()
     install = commands(section("install", "With kubectl"))[0]
     run(install)
     installed = names(run)
     assert "namespace/mcp-system" in installed
-    run("kubectl wait --for=condition=Established crd --all")  # as long as a rollout takes
+    run(
+        "kubectl wait --for=condition=Established crd --all"
+    )  # in a real cluster, the rollout takes longer
     run(commands(section("install", "See it work"))[0])
     objects = run(OBJECTS)
     assert len(objects.split()) > 3
 
-    assert f"`{install}`" in page("upgrade")  # it is the same command
+    assert f"`{install}`" in page("upgrade")  # the guide to upgrades shows the same command
     run(install)
     assert names(run) == installed
     assert run(OBJECTS) == objects
@@ -199,7 +201,7 @@ def test_install_upgrade_and_uninstall_by_the_guides_leave_what_they_should(run:
     assert names(run) == set()
 
 
-def test_what_the_readme_shows_installs_production_and_the_guide_removes_it(run: Run) -> None:
+def test_the_readme_installs_production_and_the_guide_uninstalls_it(run: Run) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Install")[2]
     [with_kustomize] = [command for command in commands(readme) if " -k " in command]
     run(with_kustomize)
@@ -212,7 +214,7 @@ def test_what_the_readme_shows_installs_production_and_the_guide_removes_it(run:
     assert {name.partition(".")[0] for name in names(run)} == {"customresourcedefinition"}
 
 
-def test_every_alert_says_where_to_read_on_and_is_found_there(build: Build) -> None:
+def test_every_alert_links_to_its_section_in_the_reference(build: Build) -> None:
     rules = named(build("components/prometheus"), "PrometheusRule", "mcp-operator")["spec"]
     links = [
         rule["annotations"]["runbook_url"] for group in rules["groups"] for rule in group["rules"]

@@ -1,4 +1,4 @@
-"""With the component `manifests/kustomize`, Kustomize knows our kinds as it knows its own."""
+"""The component `manifests/kustomize`, with which Kustomize supports the custom resources."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NAMES = {
     "Service": "api",
     "ServiceAccount": "account",
 }
-"""An object of each kind that a field may name."""
+"""The name of an object of each kind that a field can refer to."""
 
 MANY: Object = manifest(
     "MCPTool",
@@ -57,7 +57,7 @@ Files = Mapping[str, Any]
 
 
 def built(folder: Path, resources: list[Object], **kustomization: Any) -> list[Object]:
-    """Build an overlay, with the component, of a base that has a generated ConfigMap."""
+    """Build an overlay with the component, on a base that has a generated ConfigMap."""
     base = {
         "resources": ["all.yaml"],
         "configMapGenerator": [{"name": "conf", "literals": ["a=b"]}],
@@ -75,7 +75,7 @@ def built(folder: Path, resources: list[Object], **kustomization: Any) -> list[O
 
 
 def referents() -> list[Object]:
-    """Return one object of each kind that a field may name; the ConfigMap is generated."""
+    """Return an object of each kind that a field can refer to, except the ConfigMap."""
     versions = {"Gateway": "gateway.networking.k8s.io/v1", "PriorityClass": "scheduling.k8s.io/v1"}
     versions["RuntimeClass"] = "node.k8s.io/v1"
     return [
@@ -85,8 +85,8 @@ def referents() -> list[Object]:
     ]
 
 
-def naming(kind: str) -> Object:
-    """Return an object in which every field that may name another one does."""
+def with_references(kind: str) -> Object:
+    """Return an object with every field that can refer to another object."""
     [definition] = [one for one in DEFINITIONS if one.resource.kind == kind]
     obj: Object = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": "all"}}
     for owner, path in reference_fields():
@@ -97,7 +97,7 @@ def naming(kind: str) -> Object:
 
 
 def put(value: Any, schema: Mapping[str, Any], path: tuple[str, ...], name: str) -> None:
-    """Set a field deep inside of a value; lists on the way have one item."""
+    """Set a nested field; lists in its path have one item."""
     for part in path[:-1]:
         schema = schema["properties"][part]
         if schema["type"] == "array":
@@ -108,15 +108,15 @@ def put(value: Any, schema: Mapping[str, Any], path: tuple[str, ...], name: str)
 
 
 def at(value: Any, path: tuple[str, ...]) -> str:
-    """Return a field deep inside of a value."""
+    """Return a nested field."""
     for part in path:
         value = value[part][0] if isinstance(value[part], list) else value[part]
     return str(value)
 
 
-def test_every_field_that_names_an_object_follows_its_name(tmp_path: Path) -> None:
+def test_every_reference_follows_the_new_name_of_its_object(tmp_path: Path) -> None:
     kinds = sorted({kind for kind, _ in reference_fields()})
-    objects = built(tmp_path, [*referents(), *map(naming, kinds)], namePrefix="dev-")
+    objects = built(tmp_path, [*referents(), *map(with_references, kinds)], namePrefix="dev-")
     [conf] = [obj["metadata"]["name"] for obj in objects if obj["kind"] == "ConfigMap"]
     assert conf.startswith("dev-conf-")
     found = {
@@ -129,7 +129,7 @@ def test_every_field_that_names_an_object_follows_its_name(tmp_path: Path) -> No
     }
 
 
-def test_every_kind_of_object_that_is_named_is_tried() -> None:
+def test_every_kind_that_a_reference_can_have_is_tested() -> None:
     assert {one["kind"] for one in name_references()} <= set(NAMES)
     assert {referent["kind"] for referent in REFERENCES.values()} == set(NAMES)
 
@@ -155,7 +155,7 @@ def test_a_patch_of_one_item_keeps_the_others(tmp_path: Path) -> None:
     assert env == {"A": "1", "B": "3"}
 
 
-def test_kinds_of_kubernetes_are_patched_as_ever(tmp_path: Path) -> None:
+def test_kinds_of_kubernetes_are_still_merged_by_key(tmp_path: Path) -> None:
     containers = [{"name": "a", "image": "a:1"}, {"name": "b", "image": "b:1"}]
     head: Object = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}}
     deployment = {**head, "spec": {"template": {"spec": {"containers": containers}}}}
@@ -166,14 +166,14 @@ def test_kinds_of_kubernetes_are_patched_as_ever(tmp_path: Path) -> None:
     assert {one["name"]: one["image"] for one in found} == {"a": "a:1", "b": "b:2"}
 
 
-def test_what_belongs_to_no_namespace_is_given_none(tmp_path: Path) -> None:
+def test_cluster_scoped_objects_get_no_namespace(tmp_path: Path) -> None:
     role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole"}
     objects = built(tmp_path, [{**role, "metadata": {"name": "r"}}, MANY], namespace="dev")
     assert "namespace" not in named(objects, "ClusterRole", "r")["metadata"]
     assert named(objects, "MCPTool", "many")["metadata"]["namespace"] == "dev"
 
 
-async def test_the_kinds_of_kubernetes_are_those_of_the_api_server(client: Client) -> None:
+async def test_the_merge_keys_of_kubernetes_equal_those_of_the_api_server(client: Client) -> None:
     found = definitions(json.loads(await client.request("GET", "/openapi/v2")))
     known = json.loads((MANIFESTS.parent / KUBERNETES).read_text("utf-8"))
     assert "io.k8s.api.apps.v1.Deployment" in found

@@ -1,4 +1,4 @@
-"""Without the CustomResourceDefinitions the operator says so, waits, and goes on by itself."""
+"""Without the CustomResourceDefinitions the operator reports it, and waits for them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from support.waiting import eventually
 
 @pytest.fixture
 async def empty(metrics: RuntimeMetrics) -> AsyncIterator[tuple[ControlPlane, Client]]:
-    """A control plane of the test's own, on which nothing has been installed."""
+    """A separate control plane, on which nothing is installed."""
     try:
         cluster = ControlPlane(find_binaries(print))
     except UnavailableError as error:
@@ -43,27 +43,27 @@ async def empty(metrics: RuntimeMetrics) -> AsyncIterator[tuple[ControlPlane, Cl
         await asyncio.to_thread(cluster.stop)
 
 
-async def test_crds_that_are_installed_late_are_reported_and_waited_for(
+async def test_the_operator_reports_missing_crds_once_and_becomes_ready_after_their_installation(
     empty: tuple[ControlPlane, Client],
 ) -> None:
     cluster, client = empty
     operator = OperatorProcess(cluster.kubeconfig, "default")
     try:
 
-        async def told() -> int:
+        async def reported() -> int:
             sentence = "does not serve mcpservers.mcp-operator.dev: install its CustomResource"
             return operator.log().count(sentence)
 
-        await eventually(told, 1)
+        await eventually(reported, 1)
         assert not await operator.is_ready()
         await install_crds(client)
         await operator.ready()
-        assert await told() == 1
+        assert await reported() == 1
     finally:
         await asyncio.to_thread(operator.stop)
 
 
-async def test_a_kind_that_goes_while_the_operator_runs_is_missed_and_found_again(
+async def test_a_crd_that_is_deleted_at_run_time_is_reported_until_it_is_reinstalled(
     empty: tuple[ControlPlane, Client], tmp_path: Path
 ) -> None:
     cluster, client = empty

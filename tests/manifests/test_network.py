@@ -1,4 +1,4 @@
-"""The NetworkPolicies let through what docs/reference/network.md says, and nothing else."""
+"""The NetworkPolicies allow exactly the connections in docs/reference/network.md."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NAMES = {
     "pods of Direct-mode servers of the same namespace": "direct",
     "`redis`": "redis",
 }
-"""What the page calls the ends of connections, and what this test calls them."""
+"""The names of peers on the page, and their names in this test."""
 
 
 def documented(heading: str) -> set[Edge]:
@@ -53,7 +53,7 @@ def server_pod(namespace: str, mode: Mode) -> Pod:
 
 
 def ends(own: dict[str, End]) -> dict[str, End]:
-    """Return everybody who could connect to whom, those of the test's subject among them."""
+    """Return all peers that could connect to each other, including given ones."""
     stranger = {"app": "stranger"}
     return own | {
         "API server": Outside("192.0.2.1"),
@@ -79,7 +79,7 @@ NAMESPACES: dict[str, dict[str, str]] = {
 
 
 def edges(network: Network, everybody: dict[str, End], subjects: set[str]) -> Iterator[Edge]:
-    """Yield every connection from or to one of the subjects that is let through."""
+    """Yield every allowed connection from or to one of the subjects."""
     for (source, one), (target, other) in itertools.permutations(everybody.items(), 2):
         for port in PORTS:
             if {source, target} & subjects and network.allows(one, other, port):
@@ -91,7 +91,7 @@ def network(objects: list[Object]) -> Network:
 
 
 @pytest.mark.parametrize("name", OPERATORS)
-def test_the_operators_edges_are_those_documented(build: Build, name: str) -> None:
+def test_the_connections_of_the_operator_are_those_documented(build: Build, name: str) -> None:
     objects = build(name)
     pod = Pod.of_workload(named(objects, "Deployment", "mcp-operator"))
     found = set(edges(network(objects), ends({"operator": pod}), {"operator"}))
@@ -99,12 +99,12 @@ def test_the_operators_edges_are_those_documented(build: Build, name: str) -> No
 
 
 PLANTED: dict[str, Callable[[Object], object]] = {
-    "a port too many": lambda spec: spec["egress"][0]["ports"].append({"port": 5432}),
-    "a port too few": lambda spec: spec["egress"][0]["ports"].pop(),
+    "an additional port": lambda spec: spec["egress"][0]["ports"].append({"port": 5432}),
+    "a missing port": lambda spec: spec["egress"][0]["ports"].pop(),
     "any port": lambda spec: spec["egress"][1].pop("ports"),
     "any source": lambda spec: spec["ingress"][0].pop("from"),
     "any pod": lambda spec: spec["egress"][1]["to"][0].pop("podSelector"),
-    "one direction": lambda spec: spec["policyTypes"].remove("Egress"),
+    "one direction only": lambda spec: spec["policyTypes"].remove("Egress"),
     "another pod": lambda spec: spec["podSelector"]["matchLabels"].update(app="other"),
 }
 
@@ -112,7 +112,7 @@ PLANTED: dict[str, Callable[[Object], object]] = {
 @pytest.mark.parametrize(
     "fault", PLANTED.values(), ids=[name.replace(" ", "-") for name in PLANTED]
 )
-def test_a_fault_in_the_policy_is_found(build: Build, fault: Callable[[Object], object]) -> None:
+def test_a_fault_in_the_policy_is_detected(build: Build, fault: Callable[[Object], object]) -> None:
     objects = copy.deepcopy(build("base"))
     fault(named(objects, "NetworkPolicy", "mcp-operator")["spec"])
     alone = [obj for obj in objects if obj["metadata"]["name"] != "default-deny"]
@@ -122,15 +122,15 @@ def test_a_fault_in_the_policy_is_found(build: Build, fault: Callable[[Object], 
 
 
 @pytest.mark.parametrize("name", sorted(set(OPERATORS) - {"components/namespaced-rbac"}))
-def test_whatever_else_comes_into_the_namespace_is_closed_both_ways(
+def test_other_pods_of_the_namespace_can_neither_connect_nor_be_reached(
     build: Build, name: str
 ) -> None:
-    newcomer = Pod("mcp-system", {"app": "newcomer"})
-    everybody = ends({"newcomer": newcomer})
-    assert set(edges(network(build(name)), everybody, {"newcomer"})) == set()
+    other_pod = Pod("mcp-system", {"app": "other_pod"})
+    everybody = ends({"other_pod": other_pod})
+    assert set(edges(network(build(name)), everybody, {"other_pod"})) == set()
 
 
-def test_for_one_namespace_the_gateways_beside_the_operator_stay_open(build: Build) -> None:
+def test_with_namespaced_rbac_gateways_in_the_same_namespace_can_be_reached(build: Build) -> None:
     policies = network(build("components/namespaced-rbac"))
     gateway = server_pod("team-a", "Gateway")
     assert policies.allows(Outside("192.0.2.1"), gateway, 8080)
@@ -140,7 +140,7 @@ def test_for_one_namespace_the_gateways_beside_the_operator_stay_open(build: Bui
     assert policies.allows(operator, gateway, 8081)
 
 
-def test_the_edges_of_a_gateway_that_closes_itself_are_those_documented(build: Build) -> None:
+def test_the_connections_of_a_gateway_with_a_full_policy_are_those_documented(build: Build) -> None:
     metadata = {"name": "shop", "namespace": "demo", "uid": "some"}
     proxies = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress"}}}]
     spec = {"toolSelector": {}, "networkPolicy": {"mode": "Full", "ingressFrom": proxies}}
@@ -171,14 +171,14 @@ def test_the_edges_of_a_gateway_that_closes_itself_are_those_documented(build: B
     assert ("gateway", "API server", 53) not in found
 
 
-def test_the_edges_of_redis_are_those_documented(build: Build) -> None:
+def test_the_connections_of_redis_are_those_documented(build: Build) -> None:
     objects = build("components/redis")
     pod = Pod.of_workload(named(objects, "Deployment", "mcp-redis"))
     found = set(edges(network(objects), ends({"redis": pod}), {"redis"}))
     assert found == documented("Redis, where the component is used")
 
 
-def test_pods_of_both_directions_are_selected_wherever_a_deployment_is(build: Build) -> None:
+def test_policies_of_both_directions_select_the_pods_of_every_deployment(build: Build) -> None:
     for name in (*OPERATORS, "components/redis"):
         objects = build(name)
         for deployment in of_kind(objects, "Deployment"):

@@ -1,4 +1,4 @@
-"""What the roles must never grant, and what they give to the users of a namespace."""
+"""What the roles must never grant, and what they grant to users of a namespace."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ FORBIDDEN_RESOURCES = {
     "serviceaccounts/token",
     "validatingwebhookconfigurations",
 }
-"""The good practices for RBAC of the Kubernetes documentation, and CIS benchmark 5.1."""
+"""From the RBAC good practices of the Kubernetes documentation, and the CIS benchmark 5.1."""
 
 WITHOUT_NAMESPACES = {"components/named-namespaces", "components/namespaced-rbac"}
-"""Ways to install in which the operator may not look at Namespaces."""
+"""Installations in which the operator cannot read Namespaces."""
 
 OPERATORS_OWN = ("mcp-operator", "mcp-operator-lease", "mcp-operator-scope")
 
 
 @pytest.mark.parametrize("way", OPERATORS)
-def test_the_operator_has_no_permission_that_leads_to_others(build: Build, way: str) -> None:
+def test_the_operator_has_no_permission_that_allows_escalation(build: Build, way: str) -> None:
     roles = [
         role
         for role in of_kind(build(way), "Role", "ClusterRole")
@@ -64,7 +64,7 @@ def test_the_operator_has_no_permission_that_leads_to_others(build: Build, way: 
         assert of_secrets <= {"get", "create"}
 
 
-def test_the_lease_is_written_in_the_operators_own_namespace_under_its_own_name(
+def test_only_the_lease_of_the_operator_can_be_written(
     build: Build,
 ) -> None:
     everywhere = granted(named(build("base"), "ClusterRole", "mcp-operator")["rules"])
@@ -75,7 +75,7 @@ def test_the_lease_is_written_in_the_operators_own_namespace_under_its_own_name(
 
 
 def matrix(read: bool, write: bool, scale: bool, collect: bool) -> dict[str, bool]:  # noqa: FBT001
-    """Return what a role allows, as VERB RESOURCE, for every question that is asked."""
+    """Return whether a role allows each `VERB RESOURCE`."""
     allowed = {
         **{f"{verb} {plural}": read for plural in PLURALS for verb in READ},
         **{f"{verb} {plural}": write for plural in PLURALS for verb in WRITE},
@@ -103,7 +103,7 @@ BUILT_IN = {
     "edit": matrix(read=True, write=True, scale=True, collect=False),
     "admin": matrix(read=True, write=True, scale=True, collect=True),
 }
-"""With ours aggregated to them; only the questions about our custom resources count for these."""
+"""The built-in roles with the aggregated rules, for custom resources only."""
 
 
 GROUPS = {
@@ -116,7 +116,7 @@ GROUPS = {
 async def answers(
     client: Client, namespace: str, user: str, questions: list[str]
 ) -> dict[str, bool]:
-    """Ask the API server what a user may do in a namespace, as `kubectl auth can-i` does."""
+    """Return what a user can do in a namespace, as `kubectl auth can-i` does."""
     asked = {question: _permission(question) for question in questions}
     allowed = await allowed_in(client, namespace, user, asked.values())
     return {question: permission in allowed for question, permission in asked.items()}
@@ -127,10 +127,10 @@ def _permission(question: str) -> Permission:
     return Permission(GROUPS.get(target.partition("/")[0], ""), target, verb)
 
 
-async def come_to_allow(
+async def wait_until_allowed(
     client: Client, namespace: str, user: str, expected: Mapping[str, bool]
 ) -> None:
-    """Wait until a user may do exactly what is expected: bindings are heard of a little later."""
+    """Wait until a user can do exactly what is expected; new bindings take effect with a delay."""
 
     async def allowed() -> dict[str, bool]:
         return await answers(client, namespace, user, list(expected))
@@ -139,7 +139,7 @@ async def come_to_allow(
 
 
 async def bind(client: Client, namespace: str, role: str) -> str:
-    """Give a new user a ClusterRole in a namespace; return the user's name."""
+    """Bind a ClusterRole to a new user in a namespace; return the user's name."""
     user = f"{role}-of-{namespace}"
     group = ROLEBINDINGS.group
     binding: Object = {
@@ -153,25 +153,25 @@ async def bind(client: Client, namespace: str, role: str) -> str:
 
 @pytest.fixture
 async def tenant_roles(build: Build, client: Client) -> None:
-    """The roles for users, as they are installed."""
+    """Install the roles for users."""
     for role in of_kind(build("base"), "ClusterRole"):
         if role["metadata"]["name"] not in OPERATORS_OWN:
             await client.apply(KINDS["ClusterRole"], role)
 
 
 @pytest.mark.parametrize("role", OURS)
-async def test_a_role_bound_alone_allows_exactly_this(
+async def test_each_role_allows_exactly_its_permissions(
     tenant_roles: None, client: Client, namespace: str, role: str
 ) -> None:
     user = await bind(client, namespace, role)
     questions = list(OURS[role])
-    await come_to_allow(client, namespace, user, OURS[role])
+    await wait_until_allowed(client, namespace, user, OURS[role])
     elsewhere = await answers(client, "default", user, questions)
     assert set(elsewhere.values()) == {False}
 
 
 @pytest.mark.parametrize("role", BUILT_IN)
-async def test_the_built_in_roles_come_to_include_ours(
+async def test_the_built_in_roles_include_the_aggregated_rules(
     tenant_roles: None, client: Client, namespace: str, role: str, control_plane: Cluster
 ) -> None:
     if not control_plane.has_controllers:
@@ -182,13 +182,13 @@ async def test_the_built_in_roles_come_to_include_ours(
         for question, allowed in BUILT_IN[role].items()
         if question.split()[1].split("/")[0] in PLURALS
     }
-    await come_to_allow(client, namespace, user, expected)
+    await wait_until_allowed(client, namespace, user, expected)
 
 
-async def test_users_who_may_edit_tools_may_read_no_secret(
+async def test_users_who_can_edit_tools_cannot_read_secrets(
     tenant_roles: None, client: Client, namespace: str
 ) -> None:
     user = await bind(client, namespace, "mcp-operator-edit")
     asked = [f"{verb} secrets" for verb in ALL]
-    await come_to_allow(client, namespace, user, {"patch mcptools": True})
+    await wait_until_allowed(client, namespace, user, {"patch mcptools": True})
     assert set((await answers(client, namespace, user, asked)).values()) == {False}

@@ -1,7 +1,7 @@
-"""The operator has the permissions that it uses and no others: roles against the audit log.
+"""The roles grant exactly the permissions that the operator uses, as the audit log shows.
 
-An operator process runs with the token of a ServiceAccount that is bound to the roles of the
-manifests and to nothing else, while its objects go through everything that needs a permission.
+An operator process runs with the token of a ServiceAccount that is bound only to the roles of the
+manifests, while the test causes every action that needs a permission.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ UNLOGGED = {
     Permission("", "services", "delete"),
     Permission("apps", "deployments", "delete"),
 }
-"""Checked by an admission plugin, without a request that would be logged; two tests show that they
+"""Permissions that an admission plugin checks without a logged request; two tests show that they
 are needed."""
 
 SELECTING = {"matchLabels": {"team": "red"}}
@@ -56,7 +56,7 @@ EVERY_CHILD: Object = {
     "networkPolicy": {"mode": "Full"},
     "podDisruptionBudget": {"maxUnavailable": 1},
 }
-"""What makes a server have a child of every kind."""
+"""A spec with which a server has a child of every kind."""
 
 FEWEST_CHILDREN: Object = {
     "mode": "Direct",
@@ -68,8 +68,8 @@ FEWEST_CHILDREN: Object = {
     "podDisruptionBudget": None,
 }
 
-LARGE = base64.b64encode(random.Random(4).randbytes(600_000)).decode()  # noqa: S311 - a filling
-"""Text that cannot be compressed: two of them do not fit into one ConfigMap."""
+LARGE = base64.b64encode(random.Random(4).randbytes(600_000)).decode()  # noqa: S311 - only data
+"""Text that does not compress: two of them do not fit into one ConfigMap."""
 
 
 class RestrictedOperator:
@@ -88,7 +88,7 @@ class RestrictedOperator:
         await (await self.launch(account, watched)).ready()
 
     async def launch(self, account: OperatorAccount, watched: str) -> OperatorProcess:
-        """Run the operator, ready or not."""
+        """Run the operator without waiting until it is ready."""
         client, namespace = self.shop.client, self.shop.namespace
         self.account = account
         await account.apply(client)
@@ -115,7 +115,7 @@ class RestrictedOperator:
         return await asyncio.to_thread(denied, self._log, self.account.user)
 
     async def uses(self, *permissions: Permission) -> None:
-        """Wait until some permissions have been used; fail where one is missing."""
+        """Wait until some permissions have been used; fail if a request was forbidden."""
 
         async def unused() -> set[Permission]:
             assert await self.denied() == []
@@ -128,11 +128,11 @@ class RestrictedOperator:
 async def restricted(
     control_plane: Cluster, client: Client, namespace: str, crds_installed: None, tmp_path: Path
 ) -> AsyncIterator[RestrictedOperator]:
-    """A namespace, and an operator that the test has yet to start."""
+    """A namespace, and an operator that the test starts."""
     if control_plane.audit_log is None:
-        pytest.skip("the cluster is not ours, so there is no audit log to read")
+        pytest.skip("an existing cluster has no audit log that the test can read")
     if not control_plane.has_controllers:
-        pytest.skip("without kube-controller-manager no object goes with its owner")
+        pytest.skip("without kube-controller-manager no object is deleted with its owner")
     restricted = RestrictedOperator(
         Shop(client, namespace),
         control_plane.kubeconfig,
@@ -160,20 +160,20 @@ async def create_objects(shop: Shop) -> None:
 
 
 async def delete_child(child: Resource, shop: Shop) -> None:
-    """Delete a child of the server `red`, and wait until it has been created again."""
+    """Delete a child of the server `red`, and wait until it is recreated."""
     key = shop.key(child_name("red"))
     before = await shop.client.get(child, key)
     await shop.client.delete(child, key)
 
-    async def is_made_again() -> bool:
+    async def is_recreated() -> bool:
         live = await shop.find(child, key.name)
         return live is not None and uid_of(live) != uid_of(before)
 
-    await eventually(is_made_again, expected=True)
+    await eventually(is_recreated, expected=True)
 
 
 async def take_names(shop: Shop) -> None:
-    """Create objects under the names that the children of the server `blue` are to have."""
+    """Create objects with the names of the children that the server `blue` will have."""
     for resource in CHILDREN:
         name = config_name("red") if resource == CONFIGMAPS else child_name("red")
         live = await shop.client.get(resource, shop.key(name))
@@ -184,8 +184,8 @@ async def take_names(shop: Shop) -> None:
         await shop.client.create(resource, body | {"metadata": metadata})
 
 
-async def lose_and_find(shop: Shop) -> None:
-    """Make the same thing happen twice: the second time is counted in the Event of the first."""
+async def unselect_twice(shop: Shop) -> None:
+    """Let a tool lose and get its label twice, so that an Event is updated with a count."""
     for _ in range(2):
         await shop.label("MCPTool", "search", "nobody")
         await shop.told("MCPTool", "search", "Ready", Reason.NOT_SELECTED)
@@ -194,7 +194,7 @@ async def lose_and_find(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("way", ["base", "components/namespaced-rbac"])
-async def test_all_permissions_are_used_and_none_is_missing(
+async def test_every_granted_permission_is_used_and_no_request_is_forbidden(
     restricted: RestrictedOperator, build: Build, way: str
 ) -> None:
     shop = restricted.shop
@@ -204,14 +204,14 @@ async def test_all_permissions_are_used_and_none_is_missing(
     everything = {"search", "greeting", "manual", "one", "two"}
     await eventually(functools.partial(served, shop), everything)
     await restricted.uses(Permission("", "secrets", "create"))
-    for child in (DEPLOYMENTS, SERVICES):  # the first makes the operator compare the others again
+    for child in (DEPLOYMENTS, SERVICES):  # after the first, the operator compares the others
         await delete_child(child, shop)
     await restricted.uses(Permission("mcp-operator.dev", "mcpservers", "get"))
     await orphan_child(DEPLOYMENTS, shop)
     await take_names(shop)
     await shop.server("blue", team="red", **EVERY_CHILD)
     await restricted.uses(*(Permission(kind.group, kind.plural, "get") for kind in CHILDREN))
-    await lose_and_find(shop)
+    await unselect_twice(shop)
     await shop.delete("MCPResource", "two")
     await restricted.uses(Permission("", "configmaps", "delete"))
     await shop.patch("MCPServer", "red", spec=FEWEST_CHILDREN)
@@ -223,7 +223,7 @@ async def test_all_permissions_are_used_and_none_is_missing(
 
 
 def fallbacks(permissions: set[Permission]) -> set[Permission]:
-    """Return the lists that stand in where the API server cannot stream one (KEP-3157)."""
+    """Return the list permissions that are needed if the API server cannot stream lists."""
     return {
         permission._replace(verb="list") for permission in permissions if permission.verb == "watch"
     }
@@ -253,23 +253,25 @@ async def test_no_child_is_adopted_without_the_permission_to_delete_it(
     await shop.told("MCPServer", "red", "Programmed", Reason.NO_READY_PODS)
     for resource in reversed(lasting):
         await orphan_child(resource, shop)
-        await eventually(functools.partial(may_not_adopt, restricted, resource), expected=True)
+        await eventually(
+            functools.partial(was_forbidden_to_adopt, restricted, resource), expected=True
+        )
     await shop.told("MCPServer", "red", "Programmed", Reason.APPLY_FAILED)
 
 
-async def may_not_adopt(restricted: RestrictedOperator, resource: Resource) -> bool:
-    """Tell whether giving an object of this kind an owner was forbidden."""
+async def was_forbidden_to_adopt(restricted: RestrictedOperator, resource: Resource) -> bool:
+    """Return whether a request that sets the owner of an object of a kind was forbidden."""
     lines = await restricted.denied()
     return any(f"/{resource.plural}/" in line and "you can't delete" in line for line in lines)
 
 
 async def orphan_child(resource: Resource, shop: Shop) -> None:
-    """Take the owner off a child of the server `red`."""
+    """Remove the owner reference from a child of the server `red`."""
     change = {"metadata": {"ownerReferences": None}}
     await shop.client.merge_patch(resource, shop.key(child_name("red")), change)
 
 
-async def test_a_missing_permission_is_named_in_the_log_and_waited_for(
+async def test_a_missing_permission_is_logged_and_the_operator_waits_for_it(
     restricted: RestrictedOperator, build: Build
 ) -> None:
     namespace = restricted.shop.namespace
@@ -277,17 +279,17 @@ async def test_a_missing_permission_is_named_in_the_log_and_waited_for(
     account.without("poddisruptionbudgets")
     operator = await restricted.launch(account, namespace)
 
-    async def told() -> bool:
+    async def is_logged() -> bool:
         return 'cannot watch resource \\"poddisruptionbudgets\\"' in operator.log()
 
-    await eventually(told, expected=True)
+    await eventually(is_logged, expected=True)
     assert not await operator.is_ready()
     rule = {"apiGroups": ["policy"], "resources": ["poddisruptionbudgets"], "verbs": ["watch"]}
     await account.grant(restricted.shop.client, rule)
     await operator.ready()
 
 
-async def test_another_installation_is_looked_at_before_its_server_is_taken_over(
+async def test_the_operator_can_read_the_lease_of_another_installation_and_take_over(
     restricted: RestrictedOperator, build: Build
 ) -> None:
     namespace = restricted.shop.namespace

@@ -1,4 +1,4 @@
-"""What others' rules say of the manifests: the schemas of Kubernetes, and checkov's checks."""
+"""The manifests, checked with the schemas of Kubernetes and with checkov."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from support.workloads import of_kind
 RELEASES = ("1.32", "1.33", "1.34", "1.35", "1.36", "1.37")
 
 EXPLAINED = re.compile(r"\S+ \S+ \S+ \S+")
-"""A reason has a few words at least."""
+"""A reason has at least a few words."""
 
 
 @pytest.fixture
 def scanners() -> Path:
-    """The folder of the scanners' commands, which live in an environment of their own."""
+    """The folder with the commands of the scanners, which have an environment of their own."""
     folder = os.environ.get("MCP_OPERATOR_SCAN")
     if folder is None:
         pytest.skip("MCP_OPERATOR_SCAN names no folder with checkov; run: nox -s manifests")
@@ -31,7 +31,7 @@ def scanners() -> Path:
 
 @pytest.fixture
 def folder(build: Build, tmp_path: Path) -> Path:
-    """One file for each kustomization, with all of it that Kubernetes itself defines."""
+    """A folder with a file for each kustomization, with the kinds that Kubernetes defines."""
     for name in EVERYTHING:
         if objects := [obj for obj in build(name) if obj["kind"] not in ELSEWHERE]:
             path = tmp_path / f"{name.replace('/', '-')}.yaml"
@@ -46,18 +46,18 @@ def run(command: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_everything_is_valid_in_every_supported_release(
+def test_every_object_is_valid_in_every_supported_kubernetes_release(
     scanners: Path, folder: Path, release: str
 ) -> None:
     files = [str(path) for path in sorted(folder.iterdir())]
     result = run(scanners / "kubernetes-validate", "--strict", "-k", release, *files)
-    told = (result.stdout + result.stderr).splitlines()
-    assert [line for line in told if not line.startswith("INFO")] == []
-    assert len(told) > len(files)
+    lines = (result.stdout + result.stderr).splitlines()
+    assert [line for line in lines if not line.startswith("INFO")] == []
+    assert len(lines) > len(files)
     assert result.returncode == 0
 
 
-def test_checkov_finds_nothing(scanners: Path, folder: Path) -> None:
+def test_checkov_reports_no_problems(scanners: Path, folder: Path) -> None:
     result = run(
         scanners / "checkov",
         *("--skip-download", "--directory", str(folder), "--framework", "kubernetes"),
@@ -72,7 +72,7 @@ def test_checkov_finds_nothing(scanners: Path, folder: Path) -> None:
     assert report["summary"]["passed"] > 0
 
 
-def test_every_skip_of_a_check_says_why(build: Build) -> None:
+def test_every_skipped_check_has_a_reason(build: Build) -> None:
     for name in EVERYTHING:
         for deployment in of_kind(build(name), "Deployment"):
             for key, value in deployment["metadata"].get("annotations", {}).items():
