@@ -272,6 +272,19 @@ def test_row_35_the_dashboard_of_a_server_filters_by_server_and_namespace(helm4:
             assert all('namespace="$namespace"' in each for each in selectors), target["expr"]
 
 
+def test_row_35_the_dashboards_follow_the_job_that_the_monitors_name(helm4: Library) -> None:
+    rendered = helm4.render({"monitoring": ALL_MONITORS, "nameOverride": "own"})
+    queries = [
+        target["expr"]
+        for board in dashboards(rendered).values()
+        for panel in board["panels"]
+        for target in panel.get("targets", ())
+    ]
+    asked = {job for query in queries for job in re.findall(r'job="([^"]*)"', query)}
+    monitor = rendered.one("ServiceMonitor")["spec"]
+    assert asked == {rendered.one("Service")["metadata"]["labels"][monitor["jobLabel"]]}
+
+
 def test_row_35_the_dashboard_has_the_label_and_the_folder_for_grafana(helm4: Library) -> None:
     rendered = helm4.render({"monitoring": ALL_MONITORS})
     metadata = rendered.one("ConfigMap", "mcp-operator-dashboard")["metadata"]

@@ -104,7 +104,7 @@ async def is_served(shop: Shop, **tools: str) -> None:
     """Wait until the server has all its children and the expected catalog."""
     await eventually(functools.partial(shop.served, "red"), tools or {"search": "first"})
     await eventually(functools.partial(shop.replicas, "red"), 1)
-    await shop.told("MCPTool", "search", "Ready", Reason.SERVER_NOT_PROGRAMMED)
+    await shop.wait_for_reason("MCPTool", "search", "Ready", Reason.SERVER_NOT_PROGRAMMED)
 
 
 async def is_untouched(shop: Shop) -> None:

@@ -15,7 +15,7 @@ from mcp_operator.gateway.upstream.client import HttpUpstream
 from support.entries import catalog
 from support.example_backend import build_go, example_backend, example_tools
 from support.fake_upstream import FakeSecrets
-from support.heard import Heard
+from support.recording_listener import RecordingListener
 
 
 @pytest.fixture(scope="module", params=["python", "go"])
@@ -47,7 +47,7 @@ async def orders(program: str) -> AsyncIterator[Orders]:
 
 
 async def test_an_export_reports_progress_and_returns_a_link(orders: Orders) -> None:
-    listener = Heard()
+    listener = RecordingListener()
 
     result = await orders.call("export_orders", Call(listener=listener))
 

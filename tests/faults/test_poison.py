@@ -67,9 +67,9 @@ async def test_a_server_whose_child_is_always_refused_reports_it_and_delays_no_o
     path = "/deployments/mcp-server-poison"
     refused = proxy.on(f"PATCH .*{path}", failure(422, "Invalid"), times=math.inf)
     await shop.server("poison")
-    message = await shop.told("MCPServer", "poison", "Programmed", "ApplyFailed")
+    message = await shop.wait_for_reason("MCPServer", "poison", "Programmed", "ApplyFailed")
     assert "by the proxy" in message
-    assert await shop.told("MCPServer", "poison", "Ready", "ApplyFailed") == message
+    assert await shop.wait_for_reason("MCPServer", "poison", "Ready", "ApplyFailed") == message
     await eventually(lambda: shop.events("poison"), {"ApplyFailed"})
     edited = await edit_and_wait(shop)
     assert len(proxy.writes(path)) < 50

@@ -162,8 +162,8 @@ async def test_disabled_objects_and_scaled_down_servers_are_current_and_broken_o
         await shop.tool("lost", "nobody")
         reasons = {"off": "Disabled", "on": "ScaledToZero", "broken": "ServiceNotFound"}
         for name, reason in reasons.items():
-            await shop.told("MCPTool", name, "Ready", reason)
-        await shop.told("MCPServer", "resting", "Ready", "ScaledToZero")
+            await shop.wait_for_reason("MCPTool", name, "Ready", reason)
+        await shop.wait_for_reason("MCPServer", "resting", "Ready", "ScaledToZero")
         objects = [await shop.get("MCPTool", name) for name in reasons]
         objects.append(await shop.get("MCPServer", "resting"))
     verdicts = await git.judged(*objects)

@@ -88,8 +88,8 @@ async def test_a_server_that_reports_ready_answers_calls_at_every_pod(
     await cell.shop.tool("add", "red", inputSchema=schema)
     await eventually(lambda: cell.shop.synced("red"), 2)
     await eventually(cell.programmed, "True")
-    await cell.shop.told("MCPServer", "red", "Ready", "Ready")
-    await cell.shop.told("MCPTool", "add", "Ready", "Ready")
+    await cell.shop.wait_for_reason("MCPServer", "red", "Ready", "Ready")
+    await cell.shop.wait_for_reason("MCPTool", "add", "Ready", "Ready")
     urls = await cell.endpoints()
     assert len(urls) == 2
     for url in urls:

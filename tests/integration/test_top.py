@@ -114,7 +114,7 @@ async def cell(
         looking = await stack.enter_async_context(connected(proxy.kubeconfig, "mcp-operator-top"))
         cell = Cell(shop, looking, proxy.kubeconfig)
         await eventually(lambda: shop.synced("red"), 2)
-        await shop.told("MCPServer", "red", "Ready", "Ready")
+        await shop.wait_for_reason("MCPServer", "red", "Ready", "Ready")
         yield cell
 
 

@@ -72,13 +72,13 @@ async def test_a_crd_that_is_deleted_at_run_time_is_reported_until_it_is_reinsta
         await shop.service()
         await shop.server(SERVER)
         await shop.tool("search", SERVER)
-        await shop.told("MCPServer", SERVER, "Degraded", "Healthy")
+        await shop.wait_for_reason("MCPServer", SERVER, "Degraded", "Healthy")
         await client.delete(DEFINITIONS, Key("", f"{MCPTOOLS.plural}.{MCPTOOLS.group}"))
-        message = await shop.told("MCPServer", SERVER, "Degraded", "KindMissing")
+        message = await shop.wait_for_reason("MCPServer", SERVER, "Degraded", "KindMissing")
         assert "does not serve MCPTool: reinstall the CustomResourceDefinitions" in message
-        await shop.told("MCPServer", SERVER, "Ready", "NothingServed")
+        await shop.wait_for_reason("MCPServer", SERVER, "Ready", "NothingServed")
         script = Script(cluster.kubeconfig, shop.namespace, tmp_path)
-        assert await script.is_held_up()
-        assert (await script.why())["Ready"] == "False NothingServed"
+        assert await script.wait_times_out()
+        assert (await script.conditions())["Ready"] == "False NothingServed"
         await install_crds(client)
-        await shop.told("MCPServer", SERVER, "Degraded", "Healthy")
+        await shop.wait_for_reason("MCPServer", SERVER, "Degraded", "Healthy")

@@ -188,9 +188,9 @@ async def unselect_twice(shop: Shop) -> None:
     """Let a tool lose and get its label twice, so that an Event is updated with a count."""
     for _ in range(2):
         await shop.label("MCPTool", "search", "nobody")
-        await shop.told("MCPTool", "search", "Ready", Reason.NOT_SELECTED)
+        await shop.wait_for_reason("MCPTool", "search", "Ready", Reason.NOT_SELECTED)
         await shop.label("MCPTool", "search", "red")
-        await shop.told("MCPTool", "search", "Ready", Reason.SERVER_NOT_PROGRAMMED)
+        await shop.wait_for_reason("MCPTool", "search", "Ready", Reason.SERVER_NOT_PROGRAMMED)
 
 
 @pytest.mark.parametrize("way", ["base", "components/namespaced-rbac"])
@@ -237,7 +237,7 @@ async def test_nothing_is_created_without_the_permission_to_update_finalizers(
     account.without("mcpservers/finalizers")
     await restricted.start(account, namespace)
     await restricted.shop.server("red")
-    await restricted.shop.told("MCPServer", "red", "Programmed", Reason.APPLY_FAILED)
+    await restricted.shop.wait_for_reason("MCPServer", "red", "Programmed", Reason.APPLY_FAILED)
     assert any("cannot set blockOwnerDeletion" in line for line in await restricted.denied())
 
 
@@ -250,13 +250,13 @@ async def test_no_child_is_adopted_without_the_permission_to_delete_it(
     account.forbid("delete", *(each.plural for each in lasting))
     await restricted.start(account, namespace)
     await shop.server("red")
-    await shop.told("MCPServer", "red", "Programmed", Reason.NO_READY_PODS)
+    await shop.wait_for_reason("MCPServer", "red", "Programmed", Reason.NO_READY_PODS)
     for resource in reversed(lasting):
         await orphan_child(resource, shop)
         await eventually(
             functools.partial(was_forbidden_to_adopt, restricted, resource), expected=True
         )
-    await shop.told("MCPServer", "red", "Programmed", Reason.APPLY_FAILED)
+    await shop.wait_for_reason("MCPServer", "red", "Programmed", Reason.APPLY_FAILED)
 
 
 async def was_forbidden_to_adopt(restricted: RestrictedOperator, resource: Resource) -> bool:

@@ -1,4 +1,4 @@
-"""Having a real API server decide on objects, without storing them."""
+"""Dry-run requests with which a real API server judges objects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RESOURCES: dict[str, Resource] = {one.resource.kind: one.resource for one in DEF
 
 
 async def admit(client: Client, obj: Object, namespace: str = "default") -> dict[str, Any]:
-    """Have the API server decide, as `kubectl create --dry-run=server --validate=strict`."""
+    """Create an object in a dry run, like `kubectl create --dry-run=server --validate=strict`."""
     path = RESOURCES[obj["kind"]].path(namespace)
     answer = await client.request(
         "POST",
@@ -31,7 +31,7 @@ async def admit(client: Client, obj: Object, namespace: str = "default") -> dict
 
 
 class Verdict(NamedTuple):
-    """What the API server answered; the causes name a field each."""
+    """The response of the API server; each cause names a field."""
 
     status: int
     warnings: str
@@ -44,7 +44,7 @@ class Verdict(NamedTuple):
 
 
 async def judge(client: Client, resource: Resource, obj: Object) -> Verdict:
-    """Have the API server decide, as `kubectl apply --server-side --dry-run=server` does."""
+    """Apply an object in a dry run, like `kubectl apply --server-side --dry-run=server`."""
     metadata = obj["metadata"]
     request = Request(
         "PATCH",

@@ -1,4 +1,4 @@
-"""Answers of a backend, mapped to the results of a tool."""
+"""Responses of a backend, mapped to the results of a tool."""
 
 from __future__ import annotations
 

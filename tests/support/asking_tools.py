@@ -1,4 +1,4 @@
-"""Tools of the conformance suite whose backends ask the client, in MCP's own terms."""
+"""Tools of the conformance suite whose backends send requests to the client."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def ask(requests: JsonObject, state: str | None = None) -> JsonObject:
     return asks | ({"requestState": state} if state is not None else {})
 
 
-class Told:
-    """What a backend is told besides the arguments."""
+class CallInput:
+    """What a backend gets in addition to the arguments."""
 
     def __init__(self, request: web.BaseRequest) -> None:
         headers = request.headers
@@ -86,8 +86,8 @@ def _elicited(answer: JsonObject) -> JsonObject:
     return text(f"Elicitation completed: {said}")
 
 
-def _rounds(told: Told) -> JsonObject:
-    match told.state:
+def _rounds(given: CallInput) -> JsonObject:
+    match given.state:
         case None:
             step1 = elicit("Step 1: What is your name?", {"name": STRING})
             return ask({"step1": step1}, "round-1")
@@ -98,41 +98,41 @@ def _rounds(told: Told) -> JsonObject:
             return text("Done in three rounds.")
 
 
-def _able(told: Told) -> JsonObject:
+def _able(given: CallInput) -> JsonObject:
     requests = {"elicitation": USER_NAME, "sampling": sample("Write a greeting.")}
-    return ask({name: request for name, request in requests.items() if name in told.can})
+    return ask({name: request for name, request in requests.items() if name in given.can})
 
 
 def _once(requests: JsonObject, state: str | None = None, done: Any = None) -> _Script:
-    """Return a tool that asks, and is done when it has the answers."""
+    """Return a tool that sends requests once, and ends with the responses."""
 
-    def script(told: Told) -> JsonObject:
-        if not told.answers:
+    def script(given: CallInput) -> JsonObject:
+        if not given.answers:
             return ask(requests, state)
-        assert told.state == state
+        assert given.state == state
         if callable(done):
-            result: JsonObject = done(told)
+            result: JsonObject = done(given)
             return result
-        return text(done or json.dumps(told.answers))
+        return text(done or json.dumps(given.answers))
 
     return script
 
 
-_Script: TypeAlias = Callable[[Told], JsonObject]
+_Script: TypeAlias = Callable[[CallInput], JsonObject]
 _MULTIPLE = {"user_name": USER_NAME, "greeting": sample("Generate a greeting", 50), "roots": ROOTS}
 
 
-def _sampling(told: Told) -> JsonObject:
-    if "llm" not in told.answers:
-        return ask({"llm": sample(told.query["prompt"])})
-    return text(f"LLM response: {told.answers['llm']['content']['text']}")
+def _sampling(given: CallInput) -> JsonObject:
+    if "llm" not in given.answers:
+        return ask({"llm": sample(given.query["prompt"])})
+    return text(f"LLM response: {given.answers['llm']['content']['text']}")
 
 
-def _elicitation(told: Told) -> JsonObject:
+def _elicitation(given: CallInput) -> JsonObject:
     fields = {"username": STRING, "email": STRING}
-    if "user" not in told.answers:
-        return ask({"user": elicit(told.query["message"], fields)})
-    return text(f"User response: {json.dumps(told.answers['user'])}")
+    if "user" not in given.answers:
+        return ask({"user": elicit(given.query["message"], fields)})
+    return text(f"User response: {json.dumps(given.answers['user'])}")
 
 
 _RESULT = "test_input_required_result"
@@ -149,10 +149,10 @@ SCRIPTS: Mapping[str, _Script] = {
     "test_sampling": _sampling,
     "test_elicitation": _elicitation,
     "test_elicitation_sep1034_defaults": _once(
-        {"user": DEFAULTS}, done=lambda told: _elicited(told.answers["user"])
+        {"user": DEFAULTS}, done=lambda given: _elicited(given.answers["user"])
     ),
     "test_elicitation_sep1330_enums": _once(
-        {"user": ENUMS}, done=lambda told: _elicited(told.answers["user"])
+        {"user": ENUMS}, done=lambda given: _elicited(given.answers["user"])
     ),
 }
 _ARGUMENTS = {"test_sampling": "prompt", "test_elicitation": "message"}
@@ -192,8 +192,8 @@ ASKING_PROMPT = prompt(
 
 
 def answer_asking(request: web.BaseRequest) -> web.StreamResponse | None:
-    """Answer for one of these tools; None where it is not one of them."""
+    """Respond as the backend of one of these tools; return None for any other."""
     script = SCRIPTS.get(request.path.removeprefix("/ask/"))
     if script is None:
         return None
-    return web.json_response(script(Told(request)), content_type=RESULT_TYPE)
+    return web.json_response(script(CallInput(request)), content_type=RESULT_TYPE)

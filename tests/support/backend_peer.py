@@ -1,4 +1,4 @@
-"""The gateway's client with a backend of raw bytes, whose every connection the test speaks on."""
+"""The gateway's HTTP client with a backend whose connections the test controls."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ CHUNKED = "Transfer-Encoding: chunked"
 
 
 def answer(*headers: str, body: str = "", version: str = "1.1", status: str = "200 OK") -> bytes:
-    """Write an answer as it is given, however wrong."""
+    """Return the bytes of a response as specified, valid or not."""
     lines = "".join(f"{header}\r\n" for header in headers)
     return f"HTTP/{version} {status}\r\n{lines}\r\n{body}".encode("latin-1")
 
 
 @dataclass
 class Asking:
-    """A client, and the server that it asks."""
+    """A client, and the server that it calls."""
 
     upstream: HttpUpstream
     server: RawServer
@@ -37,7 +37,7 @@ class Asking:
     def ask(
         self, method: str = "GET", target: str = "/", body: bytes | None = None
     ) -> asyncio.Task[Answer]:
-        """Begin a call."""
+        """Start a call."""
         scheme = "http" if self.tls == Tls() else "https"
         request = Request(method, scheme, "be.demo.svc", 80, target, body=body)
         return asyncio.create_task(self.upstream.send(request, self.tls, LIMIT))
@@ -47,7 +47,7 @@ class Asking:
         return await self.server.accept()
 
     async def exchange(self, data: bytes, method: str = "GET") -> Answer | UpstreamError:
-        """Have one call answered by raw bytes and the end of the connection."""
+        """Answer one call with raw bytes, then close the connection."""
         call = self.ask(method)
         peer = await self.peer()
         await peer.answer(data)
@@ -62,7 +62,7 @@ class Asking:
 async def asking(
     server_tls: ssl.SSLContext | None = None, tls: Tls | None = None
 ) -> AsyncIterator[Asking]:
-    """Start both."""
+    """Start the client and the server."""
     server = RawServer(server_tls)
     await server.start()
     services = {"demo/be:80": f"{LOCAL}:{server.port}"}

@@ -1,4 +1,4 @@
-"""A cluster of dictionaries whose objects reach real caches at once, for tests of reconcilers."""
+"""An in-memory cluster whose objects reach real caches at once, for tests of reconcilers."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ KINDS: dict[str, Resource] = {
 
 
 class CachedCluster(FakeClient):
-    """Answers reads and takes writes as an API server does, and tells the caches of each.
+    """Serves reads and writes like an API server, and updates the caches at each write.
 
     Attributes:
         cache: The caches of the operator.
-        reads: What was read by name, in order.
-        on_read: Called before each such read; may raise in its place.
+        reads: The objects that were read by name, in order.
+        on_read: Called before each such read; it can raise instead.
         on_write: Called with the verb and the object before each write; may raise in its place.
     """
 
@@ -54,7 +54,7 @@ class CachedCluster(FakeClient):
         return await super().get(resource, key)
 
     def put(self, kind: str, name: str, **content: Any) -> Object:
-        """Create an object of `demo`, or replace what is given of it, as a user does."""
+        """Create an object in `demo`, or replace the given fields, as a user does."""
         resource = KINDS[kind]
         metadata = {"name": name, "namespace": "demo", **content.pop("metadata", {})}
         head = {"apiVersion": resource.api_version, "kind": kind}
@@ -121,7 +121,7 @@ class CachedCluster(FakeClient):
         return super()._store(resource, merged)
 
     def _tell(self, resource: Resource, obj: Object) -> None:
-        """Tell the caches as their watches do, for what somebody else has written."""
+        """Update the caches as their watches do, for the writes of other clients."""
         for informer in self._caching(resource):
             selection = informer.processor._selection
             if selection.matches(obj):

@@ -1,7 +1,7 @@
-"""A whole gateway whose every secret, token, header and argument is a canary of its own.
+"""A complete gateway in which every secret, token, header and argument is a unique canary.
 
-The values of a client, a Secret and a token endpoint have different names, so that a test that
-finds one where it must not be says which.
+Each value of a client, a Secret or a token endpoint has its own name, so that a test that finds one
+in the wrong place reports which.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ CLIENT_KEY = "canary-client-key-0123456789abcdef"
 ARGUMENT = "canary-argument"
 FORWARDED = "canary-forwarded-header"
 UNTRUSTED = "canary-of-a-request"
-"""In all that a client sends besides: headers, names, URIs, bodies that are not requests."""
+"""In everything else that a client sends: headers, names, URIs, bodies that are not requests."""
 
 ACCESS_TOKEN = "canary-access-token"  # noqa: S105 - a canary
 VALUES = {
@@ -62,7 +62,7 @@ VALUES = {
 BROKEN_PEM = "-----BEGIN PRIVATE KEY-----\ncanary-broken-key\n-----END PRIVATE KEY-----\n"
 
 SLOW = 0.3
-"""Seconds that a call may take to a backend that never answers."""
+"""The timeout in seconds for a backend that never responds."""
 
 
 def _key(name: str) -> SecretKey:
@@ -92,7 +92,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "forward_headers": ("X-Forwarded",),
     },
 }
-"""How a backend is authenticated to, and what else it is sent."""
+"""The credentials for a backend, and other values that are sent to it."""
 
 HOSTILE = (
     *("gigabyte", "chunked-gigabyte", "claims-gigabyte", "gzip", "drip", "drip-headers"),
@@ -109,7 +109,7 @@ HONEST = (
 
 
 async def answer(request: web.BaseRequest) -> web.StreamResponse:  # noqa: PLR0911 - a table
-    """Answer with all that came, in the way that the path says."""
+    """Respond with everything in the request, in the form that the path selects."""
     said = {
         "url": str(request.rel_url),
         "headers": dict(request.headers),
@@ -158,7 +158,7 @@ class Names(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Hold nothing that would have to be closed."""
+        """Do nothing: there is nothing to close."""
 
 
 def _to(host: str, path: str, **fields: Any) -> Backend:
@@ -221,7 +221,7 @@ def _other_tools() -> Iterator[ToolEntry]:
 
 
 def resources() -> Iterator[ResourceEntry]:
-    """Yield a resource template for some ways in which reading can fail, and a missing Secret."""
+    """Yield a resource template for some failures of a read, and for a missing Secret."""
     places = {
         "orders": ("echo-401", "echo-500", "echo-302", "not-utf8", "empty"),
         "hostile": ("short", "not-http", "gigabyte", "huge-header", "gzip"),
@@ -240,12 +240,12 @@ def resources() -> Iterator[ResourceEntry]:
 
 @dataclass
 class Aviary:
-    """A gateway full of canaries, and where they must not fly to.
+    """A gateway full of canaries, and the places where they must not appear.
 
     Attributes:
         url: The MCP endpoint.
         management: The management port.
-        secrets: All that a client must never see, by name.
+        secrets: Everything that a client must never see, by name.
     """
 
     url: str
@@ -255,11 +255,11 @@ class Aviary:
     client: ClientSession = field(default_factory=ClientSession)
 
     def logs(self) -> str:
-        """Return all lines, as machines and as people read them."""
+        """Return all log lines, in the formats for machines and for people."""
         return "".join(each.getvalue() for each in self._logs)
 
     async def managed(self) -> str:
-        """Return all that the management port tells."""
+        """Return everything that the management port serves."""
         found = []
         for path in ("/metrics", "/catalog", "/readyz", "/livez", f"/{UNTRUSTED}"):
             async with self.client.get(self.management + path) as answer:
@@ -269,7 +269,7 @@ class Aviary:
 
 @contextmanager
 def _logging() -> Iterator[tuple[io.StringIO, io.StringIO]]:
-    """Keep every line of every logger, down to debug, in both formats."""
+    """Record every line of every logger, down to debug, in both formats."""
     streams, root = (io.StringIO(), io.StringIO()), logging.getLogger()
     level = root.level
     handlers = [logging.StreamHandler(stream) for stream in streams]
@@ -292,7 +292,7 @@ def _secret(name: str, values: dict[str, str]) -> dict[str, Any]:
 
 @asynccontextmanager
 async def aviary(folder: Path, **settings: Any) -> AsyncIterator[Aviary]:
-    """Run a gateway before all of its backends; `settings` are those of its server."""
+    """Run a gateway with all of its backends; `settings` are those of its server."""
     authority = Authority(folder, "ca")
     certificate, key = authority.issue("client")
     server = authority.issue("secure", hosts=("secure.demo.svc",))
@@ -338,7 +338,7 @@ async def aviary(folder: Path, **settings: Any) -> AsyncIterator[Aviary]:
 
 
 async def _services(stack: AsyncExitStack, server: tuple[Path, Path]) -> dict[str, str]:
-    """Start the backends, and return where each Service is."""
+    """Start the backends, and return the address of each Service."""
     plain = Listener(answer)
     await plain.start("127.0.0.1", 0)
     stack.push_async_callback(plain.stop, 0)

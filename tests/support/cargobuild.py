@@ -12,10 +12,10 @@ _FOLDER = Path(__file__).parent.parent / "rustclient"
 
 
 def find_rust_client(report: Report) -> Path:
-    """Returns the program of ``tests/rustclient``, built where there is none yet.
+    """Returns the program of ``tests/rustclient``, and builds it if it does not exist.
 
     Raises:
-        UnavailableError: it cannot be built here.
+        UnavailableError: it cannot be built on this machine.
     """
     digest = hashlib.sha256()
     for name in ("Cargo.toml", "Cargo.lock", "src/main.rs"):
@@ -30,7 +30,7 @@ def find_rust_client(report: Report) -> Path:
 def _build(target: Path, report: Report) -> None:
     cargo = shutil.which("cargo")
     if cargo is None:
-        raise UnavailableError("there is no cargo command on PATH: the Rust client is built by it")
+        raise UnavailableError("there is no cargo command on PATH to build the Rust client")
     report("Building the Rust client with Cargo; the first time takes a minute.")
     folder = cache_folder() / "rustclient-target"
     result = subprocess.run(  # noqa: S603 - Cargo and constant arguments

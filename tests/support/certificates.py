@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _VALIDITY = timedelta(days=7)
-"""Longer than any test session, short enough that a leaked key is worthless."""
+"""Longer than any test session, but short enough that a leaked key is harmless."""
 
 _CLOCK_SKEW = timedelta(minutes=5)
 
@@ -45,7 +45,7 @@ def _write_key(path: Path, key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) 
 
 
 def write_signing_key(directory: Path, name: str) -> tuple[Path, Path]:
-    """Writes an RSA pair for ServiceAccount tokens: (private, public) PEM files."""
+    """Writes an RSA key pair for ServiceAccount tokens: (private, public) PEM files."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     private, public = directory / f"{name}.key", directory / f"{name}.pub"
     _write_key(private, key)
@@ -58,7 +58,7 @@ def write_signing_key(directory: Path, name: str) -> tuple[Path, Path]:
 
 
 class Authority:
-    """A certificate authority whose files lie in one directory as ``NAME.crt`` and ``NAME.key``."""
+    """A certificate authority with the files ``NAME.crt`` and ``NAME.key`` in a directory."""
 
     def __init__(self, directory: Path, name: str) -> None:
         self._directory = directory
@@ -85,7 +85,7 @@ class Authority:
         Args:
             common_name: the subject, which Kubernetes reads as the user's name.
             organization: the subject's organization, which Kubernetes reads as a group.
-            hosts: DNS names and IP addresses; with any, the certificate is a server's.
+            hosts: DNS names and IP addresses; with any, it is a server certificate.
 
         Returns:
             The paths of the certificate and of its private key.

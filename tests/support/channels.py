@@ -1,4 +1,4 @@
-"""What is sent through a channel, as a list that grows."""
+"""The messages that are sent through a channel, as a growing list."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from mcp_operator.runtime.sources import Channel
 
 
 def sent(channel: Channel) -> list[Key]:
-    """Return the list of all names that are sent from now on."""
+    """Return a list of the names that are sent from now on."""
     names: list[Key] = []
     channel.add_handler(lambda event: names.append(key_of(event.object)))
     return names

@@ -1,4 +1,4 @@
-"""Clocks that tests set."""
+"""Clocks that tests can set."""
 
 from __future__ import annotations
 

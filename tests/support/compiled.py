@@ -1,4 +1,4 @@
-"""Compiling objects of the namespace `demo`, in which there is one Service, `orders`."""
+"""Compiles objects of the namespace `demo`, which has one Service, `orders`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def facts(
     secrets: Mapping[str, set[str]] | None = None,
     config_maps: Mapping[str, Mapping[str, str | bytes]] | None = None,
 ) -> Facts:
-    """Return what is known of `demo`: the Service, and these Secrets and ConfigMaps."""
+    """Return the facts about `demo`: the Service, and the given Secrets and ConfigMaps."""
     return Facts(
         services={Key("demo", "orders"): SERVICE},
         secrets={Key("demo", name): frozenset(keys) for name, keys in (secrets or {}).items()},
@@ -33,7 +33,7 @@ def facts(
 
 
 def tool(**spec: Any) -> MCPTool:
-    """Return an MCPTool `example`, of one tool `search` unless `spec` says otherwise."""
+    """Return an MCPTool `example` with one tool, by default named `search`."""
     given = {"service": TO_ORDERS} | ({} if "tools" in spec else {"name": "search"}) | spec
     return MCPTool.model_validate(_stored("MCPTool", given))
 

@@ -1,4 +1,4 @@
-"""What becomes of one MCPTool: the entry that it compiles to, or the finding that says why not."""
+"""The entry that one MCPTool compiles to, or the finding if it is invalid."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ INPUT = {"type": "object", "properties": {"id": {"type": "string"}, "limit": {"t
 
 
 def entry(given: Facts | None = None, /, **spec: Any) -> ToolEntry:
-    """Return the one entry that a faultless object compiles to."""
+    """Return the only entry that a valid object compiles to."""
     compiled = compile_tool(tool(**spec), given or facts())
     assert [finding for finding in compiled.findings if finding.blocking] == []
     [only] = compiled.entries
@@ -23,7 +23,7 @@ def entry(given: Facts | None = None, /, **spec: Any) -> ToolEntry:
 
 
 def finding(given: Facts | None = None, /, **spec: Any) -> Finding:
-    """Return the one finding of an object that contributes nothing."""
+    """Return the only finding of an object that compiles to no entry."""
     compiled = compile_tool(tool(**spec), given or facts())
     assert compiled.entries == ()
     [only] = compiled.findings

@@ -1,4 +1,4 @@
-"""Servers that leave nothing out: together they have every kind of child, with all it can hold."""
+"""Specs of servers that together have every kind of child with every feature."""
 
 from __future__ import annotations
 
@@ -70,4 +70,4 @@ DIRECT: dict[str, Any] = {
     "redis": {"serviceName": "redis"},
     "networkPolicy": {"mode": "Ingress"},
 }
-"""A server of the user's own image, whose pods and files are made differently."""
+"""A server with the user's own image, whose pods and files are built differently."""

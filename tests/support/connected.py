@@ -1,4 +1,4 @@
-"""A client and a namespace for as long as a block lasts."""
+"""Context managers with a client, and with a namespace."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 
 @asynccontextmanager
 async def connected(kubeconfig: Path, field_manager: str = "user") -> AsyncIterator[Client]:
-    """Give a client whose metrics are apart from those of any other."""
+    """Connect a client with metrics of its own until the block ends."""
     client = await Client.connect(
         kubeconfig=kubeconfig,
         field_manager=field_manager,
@@ -32,7 +32,7 @@ async def connected(kubeconfig: Path, field_manager: str = "user") -> AsyncItera
 
 @asynccontextmanager
 async def own_namespace(client: Client, name: str = "") -> AsyncIterator[Shop]:
-    """Give a namespace, of a new name if none is given; it is deleted in the background after."""
+    """Create a namespace, by default with a new name, and delete it in the background after."""
     name = name or f"test-{uuid.uuid4().hex[:10]}"
     await client.create(NAMESPACES, {"metadata": {"name": name}})
     try:

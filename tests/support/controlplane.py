@@ -1,7 +1,7 @@
 """A real Kubernetes control plane on loopback: etcd, kube-apiserver, kube-controller-manager.
 
 TLS, RBAC, ServiceAccount admission and Pod Security work as in a cluster. There is no scheduler
-and no node; `support.kubelet` stands in where Pods must run.
+and no node; `support.kubelet` runs Pods where tests need them.
 """
 
 import contextlib
@@ -41,10 +41,10 @@ _CONTROLLERS = (
     "serviceaccount-controller",
     "validatingadmissionpolicy-status-controller",
 )
-"""Those that act on what the operator makes. Without nodes the others would only use memory."""
+"""The controllers that act on the operator's objects. Without nodes, others only use memory."""
 
 _HASTY = ("--kube-api-qps=1000", "--kube-api-burst=2000")
-"""Limits of a kube-controller-manager that no test waits for."""
+"""Limits so high that no test has to wait for kube-controller-manager."""
 
 _PATIENT = ("--kube-api-qps=20", "--kube-api-burst=30")
 """The limits that each of its controllers has by default (kubernetes,
@@ -59,14 +59,14 @@ _AUDIT_POLICY = {
 
 
 class Cluster(Protocol):
-    """What the tests and the demo know of a cluster.
+    """The interface of a cluster for the tests and the demo.
 
     Attributes:
-        kubeconfig: a file that lets one act as an administrator.
-        audit_log: one JSON line per request that the API server answered; None where it is not
-            ours to configure.
+        kubeconfig: a kubeconfig of an administrator.
+        audit_log: one JSON line per request that the API server answered; None if the tests
+            cannot configure it.
         has_controllers: whether kube-controller-manager runs. Without it nothing is garbage
-            collected, namespaces stay Terminating, and Deployments make no Pods.
+            collected, namespaces stay Terminating, and Deployments create no Pods.
     """
 
     kubeconfig: Path
@@ -74,13 +74,13 @@ class Cluster(Protocol):
     has_controllers: bool
 
     def without_controllers(self) -> AbstractContextManager[None]:
-        """Has kube-controller-manager do nothing meanwhile, where it is ours to stop."""
+        """Stops kube-controller-manager until the block ends, if the tests started it."""
 
     def with_patient_controllers(self) -> AbstractContextManager[None]:
-        """Has kube-controller-manager meanwhile send as few requests a second as by default."""
+        """Runs kube-controller-manager with its default rate limits until the block ends."""
 
     def stop(self) -> None:
-        """Ends what was started."""
+        """Stops what was started."""
 
 
 def start_cluster(report: Report, *, quick: bool = False) -> Cluster:
@@ -91,8 +91,8 @@ def start_cluster(report: Report, *, quick: bool = False) -> Cluster:
         quick: See `find_binaries`.
 
     Raises:
-        UnavailableError: there is neither.
-        ProcessError: the new control plane does not come up.
+        UnavailableError: neither is available.
+        ProcessError: the new control plane does not start.
     """
     if named := os.environ.get("MCP_OPERATOR_TEST_KUBECONFIG"):
         return ExistingCluster(Path(named))
@@ -100,7 +100,7 @@ def start_cluster(report: Report, *, quick: bool = False) -> Cluster:
 
 
 class ExistingCluster:
-    """A cluster that somebody else runs."""
+    """A cluster that existed before the tests."""
 
     audit_log: Path | None = None
     has_controllers = True
@@ -114,19 +114,19 @@ class ExistingCluster:
         self.kubeconfig = kubeconfig
 
     def without_controllers(self) -> AbstractContextManager[None]:
-        """Leaves them as they are."""
+        """Does nothing: the tests cannot stop the controllers."""
         return contextlib.nullcontext()
 
     def with_patient_controllers(self) -> AbstractContextManager[None]:
-        """Leaves them as they are, which for most clusters is so."""
+        """Does nothing: most clusters have the default limits."""
         return contextlib.nullcontext()
 
     def stop(self) -> None:
-        """Leaves the cluster as it is."""
+        """Does nothing: the cluster keeps running."""
 
 
 class ControlPlane:
-    """A control plane of our own in a temporary directory; see Cluster."""
+    """A control plane in a temporary directory; see Cluster."""
 
     def __init__(self, binaries: Binaries) -> None:
         self._binaries = binaries
@@ -141,7 +141,7 @@ class ControlPlane:
         """Starts the components and waits until they work.
 
         Raises:
-            ProcessError: a component ended or was not ready in time; nothing is left running.
+            ProcessError: a component exited or was not ready in time; all are stopped.
         """
         try:
             self._start_etcd()
@@ -153,23 +153,23 @@ class ControlPlane:
         return self
 
     def kubeconfig_of(self, user: str) -> Path:
-        """Writes a kubeconfig of another administrator, whom the audit log distinguishes."""
+        """Writes the kubeconfig of another administrator, with its own user in the audit log."""
         path = self._directory / f"{user}.kubeconfig"
         self._write_kubeconfig(path, *self._authority.issue(user, organization="system:masters"))
         return path
 
     def restart_controllers(self) -> None:
-        """Has the garbage collector know CRDs that were installed meanwhile.
+        """Lets the garbage collector discover CRDs that were installed since its start.
 
-        By default it looks for new CRDs every 30 s (Sync in garbagecollector.go of Kubernetes), and
-        until then does not see that an owner of such a kind is deleted.
+        Otherwise it discovers new CRDs every 30 s (Sync in garbagecollector.go of Kubernetes), and
+        until then does not notice deleted owners of these kinds.
         """
         with self.without_controllers():
             pass
 
     @contextlib.contextmanager
     def without_controllers(self) -> Iterator[None]:
-        """Ends kube-controller-manager, and starts another at the end."""
+        """Stops kube-controller-manager until the block ends."""
         self._stop_controller_manager()
         try:
             yield
@@ -178,7 +178,7 @@ class ControlPlane:
 
     @contextlib.contextmanager
     def with_patient_controllers(self) -> Iterator[None]:
-        """Starts another kube-controller-manager with its default limits, and ends it again."""
+        """Runs kube-controller-manager with its default limits until the block ends."""
         with self.without_controllers():
             self._start_controller_manager(*_PATIENT)
             try:
@@ -187,13 +187,13 @@ class ControlPlane:
                 self._stop_controller_manager()
 
     def kill_api_server(self) -> None:
-        """Ends the API server as a crash would, so that it keeps none of its watches' past."""
+        """Kills the API server, so that it loses the history of its watches."""
         self._api_server.process.kill()
         self._api_server.process.wait()
 
     def run_api_server(self) -> None:
         """Starts the API server, again on the same port, and waits until it is ready."""
-        # It uses a third of its time to collect garbage, of which the tests make little.
+        # By default it uses a third of its CPU time for garbage collection.
         env = {**os.environ, "GOGC": "400"}
         self._api_server = self._processes.start(
             "kube-apiserver", self._api_server_command, env=env
@@ -201,14 +201,14 @@ class ControlPlane:
         wait_until_ready(self._api_server, lambda: self._answers("/readyz"), timeout=HANG_SECONDS)
 
     def save_data(self) -> Path:
-        """Copies etcd's data, for which the API server is ended and started again."""
+        """Copies the data of etcd; the API server restarts for that."""
         saved = Path(tempfile.mkdtemp(prefix="saved-", dir=self._directory)) / "etcd"
         with self._without_etcd():
             shutil.copytree(self._directory / "etcd", saved)
         return saved
 
     def restore_data(self, saved: Path) -> None:
-        """Puts data back that was saved before, and starts everything again, as one does then."""
+        """Restores saved data, and restarts every component, as the procedure requires."""
         with self.without_controllers(), self._without_etcd():
             shutil.rmtree(self._directory / "etcd")
             shutil.copytree(saved, self._directory / "etcd")
@@ -222,7 +222,7 @@ class ControlPlane:
         self.run_api_server()
 
     def stop(self) -> None:
-        """Ends the components and removes everything. Calling it twice does no harm."""
+        """Stops the components and removes the directory. It can be called twice."""
         self._processes.stop()
 
     def __enter__(self) -> Self:
@@ -232,8 +232,8 @@ class ControlPlane:
         self.stop()
 
     def _start_etcd(self) -> None:
-        # It listens on sockets in our directory, so no port can be taken by another process
-        # meanwhile. The URLs that it must advertise are never used.
+        # It listens on Unix sockets in the directory, so that no other process can take a port
+        # first. The URLs that it must advertise are never used.
         self._etcd = self._processes.start(
             "etcd",
             [
@@ -281,7 +281,7 @@ class ControlPlane:
             f"--service-account-signing-key-file={self._token_key}",
             f"--service-cluster-ip-range={_SERVICE_RANGE}",
             "--authorization-mode=RBAC",
-            # OpenShift has it on; off by default, it would hide a permission that is needed there.
+            # OpenShift enables it; without it, the tests would not find a permission needed there.
             "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
             "--endpoint-reconciler-type=none",
             "--profiling=false",
@@ -311,7 +311,7 @@ class ControlPlane:
                 "--leader-elect=false",
                 "--secure-port=0",
                 "--profiling=false",
-                "--horizontal-pod-autoscaler-sync-period=1s",  # by default 15 s
+                "--horizontal-pod-autoscaler-sync-period=1s",  # the default is 15 s
                 *(limits or _HASTY),
             ],
         )
@@ -340,7 +340,7 @@ class ControlPlane:
         try:
             connection.request("GET", path)
             return connection.getresponse().status == http.HTTPStatus.OK
-        except OSError:  # it does not listen yet
+        except OSError:  # the server does not listen yet
             return False
         finally:
             connection.close()

@@ -1,4 +1,4 @@
-"""Installs the CustomResourceDefinitions that the repository holds in ``crds/``."""
+"""Installs the CustomResourceDefinitions in ``crds/``."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ async def install_crds(client: Client) -> list[Object]:
 
 
 async def established(client: Client, name: str) -> None:
-    """Wait until the API server serves the kind of a CRD, to those who watch it as well."""
+    """Wait until the API server serves the kind of a CRD, including watches."""
     events = client.watch(DEFINITIONS, field_selector=f"metadata.name={name}")
     async with contextlib.aclosing(events):
-        async for event in events:  # begins with the definition as it is
+        async for event in events:  # starts with the current definition
             conditions = event.object.get("status", {}).get("conditions") or []
             if any(one["type"] == "Established" and one["status"] == "True" for one in conditions):
                 break
@@ -61,7 +61,7 @@ def _resource_of(definition: Object) -> Resource:
 
 
 async def _can_be_watched(client: Client, resource: Resource) -> None:
-    """Wait until a kind can be listed within a watch: for a while its storage is initializing."""
+    """Wait until a kind supports streamed lists, once its storage is initialized."""
 
     async def is_listed() -> bool:
         events = client.watch(resource, send_initial_events=True)

@@ -1,4 +1,4 @@
-"""A few desired children of one name, as short as can be, and what was written of them."""
+"""Minimal desired children with the same name, and the writes of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LABELS = {
 def child(
     resource: Resource, *, annotations: dict[str, str] | None = None, **spec: object
 ) -> Child:
-    """Return a child with the labels that the caches select by."""
+    """Return a child with the labels by which the caches select."""
     metadata: Object = {"name": NAME.name, "namespace": NAME.namespace, "labels": LABELS}
     if annotations:
         metadata["annotations"] = annotations
@@ -28,7 +28,7 @@ def child(
 
 
 def put_foreign(cluster: CachedCluster, resource: Resource, *, owned: bool = False) -> None:
-    """Have an object of somebody else where a child belongs; the caches do not see it."""
+    """Create a foreign object with the name of a child; the caches do not see it."""
     head = {"apiVersion": resource.api_version, "kind": resource.kind}
     theirs: Object = {**NAME._asdict(), "uid": "u", "resourceVersion": "7"}
     if owned:

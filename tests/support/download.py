@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _CONNECT_TIMEOUT = 5.0
-"""Seconds; where there is no network, the next way must be tried soon."""
+"""Seconds; without a network, the next source must be tried soon."""
 
 _CHUNK = 1 << 20
 
@@ -66,12 +66,12 @@ _SERVER_SHA512 = {
 
 
 class DownloadError(Exception):
-    """Nothing is published for this platform, the network is closed, or a checksum differs."""
+    """Nothing is published for this platform, there is no network, or a checksum differs."""
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A published ``.tar.gz`` and the binaries that are wanted of it."""
+    """A published ``.tar.gz`` and the binaries to extract."""
 
     url: str
     sha512: str
@@ -84,12 +84,12 @@ class Archive:
 
 
 def cache_name(platform: str) -> str:
-    """The folder in the cache; other versions give another name."""
+    """The folder in the cache; its name depends on the versions."""
     return f"envtest-{platform}-{_ENVTEST_VERSION}-{_SERVER_VERSION}"
 
 
 def archives(platform: str) -> list[Archive]:
-    """What is published for a platform such as ``linux-amd64``."""
+    """The published archives for a platform such as ``linux-amd64``."""
     found = []
     if digest := _ENVTEST_SHA512.get(platform):
         url = _ENVTEST.format(platform=platform)
@@ -101,10 +101,10 @@ def archives(platform: str) -> list[Archive]:
 
 
 def fetch(platform: str, folder: Path, report: Callable[[str], None]) -> None:
-    """Fills a folder with the binaries; those that it has already are not fetched again.
+    """Downloads the binaries that are not in a folder yet.
 
     Raises:
-        DownloadError: with the reason. What could be fetched until then stays.
+        DownloadError: with the reason. Binaries that were downloaded before are kept.
     """
     published = archives(platform)
     if not published:

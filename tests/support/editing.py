@@ -1,4 +1,4 @@
-"""A user who edits tools all the time, so that an operator always has something to write."""
+"""A user who keeps editing tools, so that an operator always has something to write."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.shop import Shop
 
 @asynccontextmanager
 async def editing(shop: Shop, tools: Sequence[str], *, every: float = 0.02) -> AsyncIterator[None]:
-    """Edit one tool after the other until the block ends; fail where that fails."""
+    """Edit one tool after the other until the block ends; fail if an edit fails."""
 
     async def edit() -> None:
         for number in itertools.count():

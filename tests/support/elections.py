@@ -16,9 +16,9 @@ LEASE = Key("demo", "operator")
 
 
 class LeaseClient(FakeClient):
-    """A server whose answers can stop coming for one of its clients.
+    """A client of a shared lease whose requests can fail or get no response.
 
-    As on a real one, a lease that is gone makes a conflict of the next renewal.
+    As with a real server, the renewal of a deleted lease is a conflict.
     """
 
     def __init__(self, shared: FakeClient | None = None) -> None:
@@ -47,7 +47,7 @@ class LeaseClient(FakeClient):
         return stored
 
     async def edit(self, **change: object) -> None:
-        """Change fields of the lease's spec, or remove them, as a person does by hand."""
+        """Change or remove fields of the lease's spec, as a manual edit does."""
         lease = self.objects[LEASES, LEASE]
         spec = {k: v for k, v in {**lease["spec"], **change}.items() if v is not None}
         await FakeClient.replace(self, LEASES, {**lease, "spec": spec})
@@ -101,7 +101,7 @@ class SteppedClock:
 
 
 def no_exit() -> None:
-    """Go on: the process is that of the tests."""
+    """Do not exit: this is the process of the tests."""
 
 
 def elector(

@@ -1,4 +1,4 @@
-"""Catalog entries for tests, with everything filled in that a test does not care about."""
+"""Catalog entries for tests, with defaults for everything that a test does not specify."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the official conformance suite asks of a server, as far as a catalog expresses it.
+"""The fixture of the official conformance suite, as far as a catalog can express it.
 
 `serving_everything` runs a real gateway on loopback, with a small real backend behind its tools.
 """
@@ -193,9 +193,9 @@ RESOURCES = (
 
 
 def everything(*more: ToolEntry | PromptEntry | ResourceEntry, **settings: Any) -> Table:
-    """Return the table of the whole fixture, and more, with settings of its server.
+    """Return the table of the fixture, with additional entries and settings of the server.
 
-    A resource takes the place of the one of its name.
+    A given resource replaces the one with its name.
     """
     instructions = "A server for tests."
     names = {entry.name for entry in more if isinstance(entry, ResourceEntry)}
@@ -205,7 +205,7 @@ def everything(*more: ToolEntry | PromptEntry | ResourceEntry, **settings: Any) 
 
 
 class Backend:
-    """The services behind the tools; three of them change the catalog that all replicas serve."""
+    """The services of the tools; three of them change the catalog of all replicas."""
 
     def __init__(self, replicas: Sequence[Current], settings: Mapping[str, Any]) -> None:
         self._replicas = replicas
@@ -250,11 +250,11 @@ class Backend:
 
 
 class Everything:
-    """A gateway over the whole fixture.
+    """A gateway that serves the complete fixture.
 
     Attributes:
-        app: The application that runs, or ran last.
-        current: Holds what it serves.
+        app: The current or the last application.
+        current: The catalog that it serves.
     """
 
     app: GatewayApp
@@ -263,9 +263,9 @@ class Everything:
         """Set up.
 
         Args:
-            current: Holds what is served.
-            services: The port of the services behind the tools.
-            root: What all replicas share.
+            current: The served catalog.
+            services: The port of the services of the tools.
+            root: The key that all replicas share.
         """
         self.current = current
         self._addresses = {"demo/orders:80": f"127.0.0.1:{services}"}
@@ -278,7 +278,7 @@ class Everything:
         return f"http://localhost:{self.app.port}/mcp"
 
     async def start(self, port: int = 0) -> None:
-        """Serve; port 0 takes a free one."""
+        """Start to serve; port 0 means a free port."""
         upstream = await self._running.enter_async_context(
             HttpUpstream(self._addresses, user_agent="mcp-operator-tests")
         )
@@ -295,11 +295,11 @@ class Everything:
         self._running.push_async_callback(self.app.stop)
 
     async def stop(self) -> None:
-        """Stop, as a pod does that is told to terminate."""
+        """Stop like a terminating pod."""
         await self._running.aclose()
 
     async def restart(self) -> None:
-        """Stop, and serve again at the same port with nothing in memory."""
+        """Stop, and serve again on the same port with an empty memory."""
         port = self.app.port
         await self.stop()
         await self.start(port)
@@ -307,24 +307,24 @@ class Everything:
 
 @dataclass(frozen=True)
 class Replicas:
-    """Gateways that serve the same.
+    """Gateways that serve the same catalog.
 
     Attributes:
-        url: Where they take requests, in turns if there are several.
+        url: The URL, with round robin if there are several.
     """
 
     url: str
     gateways: Sequence[Everything]
 
     async def restart(self) -> None:
-        """Replace all by new ones, one after the other."""
+        """Replace all gateways, one after the other."""
         for gateway in self.gateways:
             await gateway.restart()
 
 
 @asynccontextmanager
 async def serving_everything(port: int = 0) -> AsyncIterator[Everything]:
-    """Run a gateway over the whole fixture."""
+    """Run a gateway that serves the complete fixture."""
     async with AsyncExitStack() as stack:
         (replica,) = await _replicas(stack, 1, {}, port)
         yield replica
@@ -332,11 +332,11 @@ async def serving_everything(port: int = 0) -> AsyncIterator[Everything]:
 
 @asynccontextmanager
 async def serving_replicas(count: int, redis_port: int | None = None) -> AsyncIterator[Replicas]:
-    """Run gateways over the whole fixture; several share a Redis, and take requests in turns.
+    """Run gateways that serve the complete fixture; several share a Redis and a URL.
 
     Args:
-        count: How many.
-        redis_port: The port of the Redis; one gateway does without.
+        count: The number of gateways.
+        redis_port: The port of the Redis; a single gateway needs none.
     """
     settings: dict[str, Any] = {}
     if redis_port is not None:
@@ -351,7 +351,7 @@ async def serving_replicas(count: int, redis_port: int | None = None) -> AsyncIt
 async def _replicas(
     stack: AsyncExitStack, count: int, settings: Mapping[str, Any], port: int = 0
 ) -> list[Everything]:
-    """Start gateways that share their services, and all that replicas share."""
+    """Start gateways that share their services, key and Redis."""
     currents, root = [Current() for _ in range(count)], RootKey(b"k" * 32)
     services = Listener(Waiting(Jobs(Backend(currents, settings).answer).answer).answer)
     await services.start("127.0.0.1", 0)

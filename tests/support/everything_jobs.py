@@ -1,4 +1,4 @@
-"""The tools with tasks that the official conformance suite asks for, and the jobs behind them."""
+"""The tools with tasks that the official conformance suite requires, and their jobs."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ NAME: JsonObject = {
 
 
 def asking(*questions: str) -> web.Response:
-    """Ask the client for something, in MCP's own terms."""
+    """Return a response that requests input from the client."""
     requests = {
         question: {
             "method": "elicitation/create",
@@ -76,13 +76,13 @@ def asking(*questions: str) -> web.Response:
 
 
 class Jobs:
-    """What the backend works on, below `/jobs/`."""
+    """The jobs of the backend, below `/jobs/`."""
 
     def __init__(self, others: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
         """Set up.
 
         Args:
-            others: Answers all other requests.
+            others: Handles all other requests.
         """
         self._others = others
         self._ends: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""The example backends of `examples/backend`, and a gateway before one of them."""
+"""The example backends of `examples/backend`, and a gateway for one of them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Language = Literal["python", "go"]
 
 
 def example_tools() -> tuple[ToolEntry, ...]:
-    """Return the tools of the example's manifests, of the Service that tests know."""
+    """Return the tools of the example's manifests, with the Service of the tests."""
     documents = list(yaml.safe_load_all((EXAMPLE / "server.yaml").read_text(encoding="utf-8")))
     assert [problems(document) for document in documents] == [[], []]
     declared = documents[1]
@@ -45,7 +45,7 @@ def example_tools() -> tuple[ToolEntry, ...]:
 
 
 async def build_go(folder: Path) -> str:
-    """Return the program of the Go example, empty where there is no Go."""
+    """Return the program of the Go example, or an empty string without Go."""
     go = shutil.which("go")
     if go is None:
         return ""
@@ -61,7 +61,7 @@ async def build_go(folder: Path) -> str:
 
 @asynccontextmanager
 async def example_backend(go: str = "") -> AsyncIterator[HttpUpstream]:
-    """Run a backend: the program that is given, or the one in Python; give what leads to it."""
+    """Run the given program or the one in Python; yield an upstream that reaches it."""
     program = [go] if go else [sys.executable, str(EXAMPLE / "python" / "orders.py")]
     process = await asyncio.create_subprocess_exec(*program, "0", stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
@@ -80,7 +80,7 @@ async def example_backend(go: str = "") -> AsyncIterator[HttpUpstream]:
 
 @asynccontextmanager
 async def serving_example() -> AsyncIterator[str]:
-    """Run a gateway before the backend in Python; gives its URL."""
+    """Run a gateway for the backend in Python; yield its URL."""
     async with AsyncExitStack() as stack:
         upstream = await stack.enter_async_context(example_backend())
         current = Current()

@@ -1,4 +1,4 @@
-"""A client without a server: scripted reads, and writes into a dictionary."""
+"""A client without a server, with scripted reads and in-memory writes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.wire import Page, WatchEvent
 
 Step = WatchEvent | ApiError | float
-"""Of a watch: an event, a failure, or seconds in which nothing happens."""
+"""A step of a watch: an event, a failure, or seconds without events."""
 
 
 class FakeClient(Client):
-    """Answers lists and watches from a script, in turn; beyond it, watches are silent."""
+    """Answers lists and watches from a script; after its end, watches are silent."""
 
     def __init__(self) -> None:
         self.metrics = RuntimeMetrics(new_registry())
@@ -84,7 +84,7 @@ class FakeClient(Client):
         subresource: str = "",
         field_manager: str = "",
     ) -> Object:
-        """Store the object as it is, honouring the preconditions on version and uid.
+        """Store the object as it is, if the preconditions on version and uid hold.
 
         As on a real server, a uid is not a precondition for a subresource.
         """

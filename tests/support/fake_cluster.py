@@ -1,4 +1,4 @@
-"""Objects by name in place of an API server, for what reads single objects."""
+"""An in-memory replacement of an API server, for code that reads single objects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mcp_operator.runtime.notification import Event, Handler
 
 
 class FakeCluster:
-    """Objects by name, an informer of the index among them, and a log of what was read."""
+    """Objects by name, an informer for the index, and a log of the reads."""
 
     def __init__(self) -> None:
         self.objects: dict[str, Object] = {}
@@ -34,7 +34,7 @@ class FakeCluster:
         return self.objects[key.name]
 
     def publish(self, objects: dict[str, Object]) -> None:
-        """Hold objects, the first of which is the index that the informer tells of."""
+        """Store objects; the first is the index, which the informer reports."""
         self.objects.update(objects)
         self.notify(Event("Updated", None, next(iter(objects.values()))))
 

@@ -1,4 +1,4 @@
-"""A resolver that gives the addresses it was told to give."""
+"""A resolver that returns the addresses that a test sets."""
 
 from __future__ import annotations
 

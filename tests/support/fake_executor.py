@@ -1,4 +1,4 @@
-"""An executor without backends: tests script what it answers and see what it was asked."""
+"""An executor without backends, whose results tests script and whose calls they inspect."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def text_result(text: str, *, is_error: bool = False) -> ToolResult:
 
 
 class WithoutJobs:
-    """The part of an executor that is about jobs, where there are none."""
+    """The part of an executor for jobs, without jobs."""
 
     async def look_at(self, tool: ToolEntry, job: Job, call: Call) -> ToolResult:
         raise AssertionError("there are no jobs")
@@ -37,16 +37,16 @@ class FakeExecutor:
     """Answers each tool with `results`, or with the tool's own name.
 
     Attributes:
-        results: What to answer, or raise, by tool name or resource URI; of a tool, also what to do.
+        results: Results or exceptions by tool name or resource URI; for tools, also functions.
         gate: While cleared, tool calls wait.
         calls: Tool names and arguments, in order.
         seen: The `Call` of each tool call, in order.
         cancelled: Names of tools whose call was cancelled.
-        started: Set when a call begins.
+        started: Set when a call starts.
         stopped: Set when a call was cancelled.
-        looks: The states that a job has, one for each look; the last one repeats forever.
-        looked: When a job was looked at, in the loop's time, and with which input.
-        dropped: Targets of jobs that were given up.
+        looks: The responses of consecutive polls of a job; the last one repeats.
+        looked: The loop times of the polls of a job, with their input.
+        dropped: Targets of jobs that were abandoned.
     """
 
     results: dict[str, Result | Script] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Backends and Secrets that say what a test wants."""
+"""Backends and Secrets whose responses and values a test sets."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Reply = Answer | Exception | None
 
 
 def fields(request: Request) -> tuple[tuple[str, str], ...]:
-    """Return the names of a request's headers, as they are written, and their values."""
+    """Return the headers of a request, with their names as written."""
     lines = [line.decode("ascii").removesuffix("\r\n") for line in request.headers.values()]
     return tuple((name, value) for name, _, value in (line.partition(": ") for line in lines))
 
 
 class FakeUpstream:
-    """Answers with `reply`; hangs for the hosts in `hung`, or where the reply is None."""
+    """Answers with `reply`; never responds for the hosts in `hung`, or if the reply is None."""
 
     def __init__(self, reply: Reply = None, hung: frozenset[str] = frozenset()) -> None:
         self.reply, self.hung = reply, hung

@@ -1,4 +1,4 @@
-"""A REST API that breaks on request: it answers, is silent, fails, or repeats its credentials."""
+"""A REST API that can stop responding, fail, or repeat its credentials on request."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from aiohttp import web
 
 @dataclass
 class FaultyBackend:
-    """How the backend behaves from now on.
+    """The behavior of the backend from now on.
 
     Attributes:
         address: Its `HOST:PORT`.
-        status: The status of its answers.
-        silent: Whether it leaves calls without an answer, until this is False again.
-        repeats: Whether its answers tell what it was authenticated with.
+        status: The status of its responses.
+        silent: Whether it does not respond, until this is False again.
+        repeats: Whether its responses contain the credentials of the request.
     """
 
     address: str = ""
@@ -38,7 +38,7 @@ class FaultyBackend:
             self._answering.set()
 
     async def answer(self, request: web.Request) -> web.Response:
-        """Answer any request."""
+        """Respond to any request."""
         await self._answering.wait()
         body = {"sku": request.query.get("sku", ""), "shelf": "B7", "left": 12}
         if self.repeats:
@@ -48,7 +48,7 @@ class FaultyBackend:
 
 @asynccontextmanager
 async def faulty_backend() -> AsyncIterator[FaultyBackend]:
-    """Run it on a free port of this machine for as long as the block lasts."""
+    """Run it on a free port of this machine until the block ends."""
     backend = FaultyBackend()
     backend.silent = False
     app = web.Application()

@@ -1,7 +1,7 @@
-"""The operator as users run it, in a process that a test can kill as the kernel kills.
+"""The operator in a process of its own, which a test can kill with SIGKILL.
 
-To start Python and import all of the operator takes one or two seconds of CPU time, too long for
-a test that needs hundreds. Here one process imports it once, and forks the others.
+Starting Python and importing the operator takes one or two seconds of CPU time, too long for a test
+that needs hundreds of processes. Here one process imports it once, and forks the others.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The Gateway API, as far as the operator has to do with it, for clusters without it."""
+"""The parts of the Gateway API that the operator uses, for clusters without it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _list(items: Object) -> Object:
 
 
 def definition() -> Object:
-    """Return a CRD of HTTPRoute with the fields, and the defaults, that a route of ours has."""
+    """Return a CRD of HTTPRoute with the fields and defaults of the operator's routes."""
     rule = _object(
         matches=_list(_object(path=_object(**_PATH))),
         backendRefs=_list(_object(**_BACKEND)),
@@ -68,7 +68,7 @@ def _definition(resource: Resource, spec: Object) -> Object:
         "kind": "CustomResourceDefinition",
         "metadata": {
             "name": str(resource),
-            # Asked for by the API server: the group is one of Kubernetes' own (KEP-1111).
+            # The API server requires it, because the group belongs to Kubernetes (KEP-1111).
             "annotations": {"api-approved.kubernetes.io": "unapproved, for tests"},
         },
         "spec": {
@@ -81,14 +81,14 @@ def _definition(resource: Resource, spec: Object) -> Object:
 
 
 async def install(client: Client) -> None:
-    """Have the API server serve HTTPRoutes, unless it does."""
+    """Install HTTPRoutes, unless the API server serves them."""
     with contextlib.suppress(ApiError):
         await client.create(DEFINITIONS, definition())
     await established(client, NAME)
 
 
 async def install_grants(client: Client) -> None:
-    """Have the API server serve ReferenceGrants, unless it does."""
+    """Install ReferenceGrants, unless the API server serves them."""
     source = _object(group=_STRING, kind=_STRING, namespace=_STRING)
     target = _object(group=_STRING, kind=_STRING, name=_STRING)
     spec = _object(**{"from": _list(source), "to": _list(target)})
@@ -99,7 +99,7 @@ async def install_grants(client: Client) -> None:
 
 @asynccontextmanager
 async def without(client: Client) -> AsyncIterator[None]:
-    """Have the API server serve no HTTPRoutes within the block, and serve them again after it."""
+    """Uninstall HTTPRoutes until the block ends."""
 
     async def is_gone() -> bool:
         try:

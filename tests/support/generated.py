@@ -1,9 +1,9 @@
-"""Objects of our kinds that the API server admits, made at random from the schemas of the CRDs.
+"""Random custom resources that the API server admits, generated from the schemas of the CRDs.
 
-A value is made from its schema: any of its fields, any number of its items, any of its enum, its
-bounds. Texts mean something, so most come from the manifests that use every field, which stand at
-the same place; some are as long as they may be. Where a rule refuses what was made, it is made
-again with fewer optional fields, at the place of that rule and not from the beginning.
+A value is generated from its schema: any of its fields, any number of items, any value of its enum,
+any of its bounds. Texts have a meaning, so most are copied from the same field in the manifests
+that use every field; some are as long as the schema allows. If a rule refuses a value, only the
+value with that rule is generated again, with fewer optional fields.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from support.manifests import API_VERSION, defaulted_manifests, featured_manifes
 KINDS = tuple(one.resource.kind for one in DEFINITIONS)
 
 TRIES = 12
-"""How often one value is recreated before one of the manifests stands in for it."""
+"""How often one value is generated before one of the manifests is used instead."""
 
 EXTREME = 0.03
-"""How many of the texts are as long, or as odd, as their schema lets them be. Those of a pod
-template the API server judges with the Deployment: see `v1alpha1/placement.py`."""
+"""The share of texts that are as long, or as unusual, as their schema allows. Not those of a pod
+template, which the API server judges with the Deployment: see `v1alpha1/placement.py`."""
 
 ODD = (
     "x",
@@ -52,7 +52,7 @@ Path = tuple[str, ...]
 
 
 class Generator:
-    """Makes admitted objects; the same seed makes the same ones."""
+    """Generates admitted objects; the same seed generates the same ones."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)  # noqa: S311 - to make tests, not keys
@@ -62,8 +62,8 @@ class Generator:
 
         Args:
             kind: One of `KINDS`.
-            name: Its name; one made up when empty.
-            metadata: What else its metadata hold.
+            name: Its name; a random one if empty.
+            metadata: Further fields of its metadata.
         """
         schema = _schemas()[kind]["properties"]["spec"]
         head = {"apiVersion": API_VERSION, "kind": kind}
@@ -81,12 +81,12 @@ class Generator:
         return self.random.choice("az09") + made[1:-1] + (self.random.choice("az09") * (length > 1))
 
     def _value(self, schema: Mapping[str, Any], path: Path, share: float) -> Any:
-        """Return a value in which its own rules hold, and those of what is in it.
+        """Return a value that satisfies its own rules and those of its parts.
 
         Args:
             schema: Its schema.
-            path: Where it stands, the kind first.
-            share: How many of the optional fields are set.
+            path: Its path, which starts with the kind.
+            share: The share of the optional fields that are set.
         """
         known = _known()[path]
         if known and self.random.random() < 0.1:
@@ -99,10 +99,10 @@ class Generator:
         for stand_in in self.random.sample(_alike(path), len(_alike(path))):
             if not _faults(schema, stand_in):
                 return copy.deepcopy(stand_in)
-        raise AssertionError(f"{'.'.join(path)}: no value was found that the rules let pass")
+        raise AssertionError(f"{'.'.join(path)}: found no value that satisfies the rules")
 
     def _mended(self, schema: Mapping[str, Any], made: Any, path: Path) -> Any:
-        """Leave out, or make again, one field after the other while that breaks fewer rules."""
+        """Leave out or regenerate one field after the other while that breaks fewer rules."""
         faults = _faults(schema, made)
         if not isinstance(made, dict) or "properties" not in schema:
             return made
@@ -182,9 +182,9 @@ class Generator:
 
 
 def _faults(schema: Mapping[str, Any], value: Any, enough: int = 1000) -> int:
-    """Return how many demands of its schema a value breaks, counting up to `enough`.
+    """Return how many constraints of its schema a value breaks, counting up to `enough`.
 
-    What is in it is known to break none.
+    Its parts must be valid.
     """
     rules = schema.get(VALIDATIONS, ())
     found = sum(1 for _ in structure_problems(schema, value))
@@ -205,7 +205,7 @@ def _schemas() -> dict[str, Object]:
 
 @cache
 def _known() -> defaultdict[Path, list[Any]]:
-    """Return what the manifests hold, by place."""
+    """Return the values in the manifests by path."""
     found: defaultdict[Path, list[Any]] = defaultdict(list)
     for _, obj in (*featured_manifests(), *defaulted_manifests()):
         kind = obj["kind"]
@@ -214,7 +214,7 @@ def _known() -> defaultdict[Path, list[Any]]:
 
 
 def _alike(path: Path) -> list[Any]:
-    """Return what the manifests hold at the place, else where the most of its end is the same."""
+    """Return the values in the manifests at a path, or at those with the longest common end."""
     for length in (len(path), 3, 2, 1):
         if found := _by_end()[path[-length:]]:
             return found
@@ -223,7 +223,7 @@ def _alike(path: Path) -> list[Any]:
 
 @cache
 def _by_end() -> defaultdict[Path, list[Any]]:
-    """Return what the manifests hold, by all ends of the place."""
+    """Return the values in the manifests by every end of their paths."""
     found: defaultdict[Path, list[Any]] = defaultdict(list)
     for path, values in _known().items():
         for length in {len(path), 3, 2, 1}:
@@ -233,7 +233,7 @@ def _by_end() -> defaultdict[Path, list[Any]]:
 
 @cache
 def _keys() -> defaultdict[Path, list[str]]:
-    """Return the keys of maps, by the place of the map."""
+    """Return the keys of maps by the path of the map."""
     found: defaultdict[Path, list[str]] = defaultdict(list)
     for path, values in _known().items():
         found[path] = sorted({key for value in values if isinstance(value, dict) for key in value})

@@ -1,4 +1,4 @@
-"""Asks the code of Argo CD and Flux, in ``tests/gitops``, what it makes of objects."""
+"""Judges objects with the code of Argo CD and Flux, in ``tests/gitops``."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ ARGO_CD: Final = "argocd-controller"
 """The field manager with which Argo CD applies server-side (argo-cd, common/common.go)."""
 
 CLIENT_SIDE: Final = "kubectl-client-side-apply"
-"""The one of what it applies otherwise, which is what kubectl does."""
+"""The field manager of its client-side applies, which is that of kubectl."""
 
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 MODES: Final = {"client": {"legacy"}, "server": {"structured", "server"}}
-"""Argo CD's ways to compare, by the way in which an object was applied."""
+"""Argo CD's ways to compare, by how an object was applied."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """An object as it is in the cluster, and what is to be judged.
+    """A live object, and what to judge about it.
 
     Attributes:
-        live: What the API server has.
-        config: What Git has; None where nothing is to be compared.
-        health: A health check of Argo CD, in Lua; empty where none is to be run.
+        live: The object on the API server.
+        config: The object in Git; None to compare nothing.
+        health: A health check of Argo CD in Lua; empty to run none.
     """
 
     live: Object
@@ -46,13 +46,13 @@ class Question:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the tools say.
+    """The judgment of the tools.
 
     Attributes:
-        status: That of kstatus, such as `Current` or `InProgress`.
-        message: Why, in kstatus' words.
-        differing: What keeps the object OutOfSync in Argo CD, for each of its ways to compare
-            (`legacy`, `structured`, `server`) in which something does.
+        status: The status by kstatus, such as `Current` or `InProgress`.
+        message: The message of kstatus.
+        differing: The fields that keep the object OutOfSync in Argo CD, for each of its ways to
+            compare (`legacy`, `structured`, `server`) in which fields differ.
         health: The status and the message of the health check, if one was run.
     """
 
@@ -66,7 +66,7 @@ async def judged(kubeconfig: Path, questions: Sequence[Question]) -> list[Verdic
     """Return a verdict for each question.
 
     Raises:
-        UnavailableError: The program cannot be built here.
+        UnavailableError: The program cannot be built on this machine.
     """
     program = await asyncio.to_thread(find_judge, print)
     pipe = asyncio.subprocess.PIPE
@@ -88,23 +88,23 @@ async def judged(kubeconfig: Path, questions: Sequence[Question]) -> list[Verdic
 async def out_of_sync(
     client: Client, kubeconfig: Path, objects: Sequence[Object], way: str
 ) -> dict[str, dict[str, list[str]]]:
-    """Apply objects as Argo CD does, and return what it would show as OutOfSync forever.
+    """Apply objects as Argo CD does, and return those that would stay OutOfSync.
 
-    Each is applied twice, as kubectl does and server-side; the names that are shared by all of the
-    cluster and the namespaces get a suffix, so that nothing is applied on top of the other.
+    Each is applied twice, client-side as kubectl does, and server-side. Namespaces and the names
+    of cluster-scoped objects get a suffix, so that the two are different objects.
 
     Args:
-        client: An administrator's client, whose field manager is `CLIENT_SIDE`.
-        kubeconfig: How the API server is reached.
-        objects: What Git has.
+        client: The client of an administrator, with the field manager `CLIENT_SIDE`.
+        kubeconfig: The kubeconfig for the judging program.
+        objects: The objects in Git.
         way: The first part of that suffix.
 
-    What was applied as kubectl does, Argo CD compares of itself with what it last applied; the two
-    other ways are those of what is applied server-side.
+    For client-side applied objects, Argo CD compares with the last applied configuration. The two
+    other ways are for server-side applied objects.
 
     Returns:
-        For each object that differs, by what it is and how it was applied: for each of Argo CD's
-        ways to compare in which it does, the fields.
+        For each object that differs, by its kind, its name and how it was applied: the differing
+        fields for each of Argo CD's ways to compare.
     """
     asked = []
     for how in ("client", "server"):
@@ -131,7 +131,7 @@ async def out_of_sync(
 
 
 def _moved(obj: Object, suffix: str) -> Object:
-    """Return an object under a name, or in a namespace, of its own."""
+    """Return an object with a suffix in its name or namespace."""
     metadata = obj["metadata"]
     if obj["kind"] == crds.DEFINITIONS.kind:
         group = f"{suffix}.{obj['spec']['group']}"
@@ -145,7 +145,7 @@ def _moved(obj: Object, suffix: str) -> Object:
 
 
 def _namespaces(objects: Sequence[Object]) -> list[Object]:
-    """Return the namespaces that objects are in and that are not among them."""
+    """Return the namespaces of objects that are not among the objects."""
     there = {obj["metadata"]["name"] for obj in objects if obj["kind"] == NAMESPACES.kind}
     needed = {obj["metadata"].get("namespace", "") for obj in objects} - there - {""}
     head = {"apiVersion": "v1", "kind": NAMESPACES.kind}
@@ -153,7 +153,7 @@ def _namespaces(objects: Sequence[Object]) -> list[Object]:
 
 
 async def _applied_by_client(client: Client, resource: Resource, obj: Object) -> Object:
-    """Create an object as `kubectl apply` does, with the annotation that it compares with later."""
+    """Create an object as `kubectl apply` does, with the annotation for later comparisons."""
     metadata = obj["metadata"]
     annotations = {**(metadata.get("annotations") or {}), LAST_APPLIED: json.dumps(obj)}
     await client.create(resource, {**obj, "metadata": {**metadata, "annotations": annotations}})

@@ -1,4 +1,4 @@
-"""Builds the Go programs of the tests: the control plane, the judge of GitOps tools, a client."""
+"""Builds the Go programs of the tests: control plane, GitOps judge, client."""
 
 import hashlib
 import os
@@ -16,22 +16,22 @@ _REPORT_INTERVAL = 10.0
 """Seconds between two lines of progress."""
 
 _QUICK = "all=-dwarf=false -l"
-"""Writes nothing for debuggers and inlines nothing, in all packages (`go tool compile -help`)."""
+"""No debug information and no inlining, in all packages (`go tool compile -help`)."""
 
 
 class BuildError(Exception):
-    """Go is missing, too old, or the build ended with an error; the text says which."""
+    """Go is missing or too old, or the build failed; the text says which."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """A Go module below ``tests/`` that holds one command.
+    """A Go module below ``tests/`` with one command.
 
     Attributes:
         name: The name of its folder.
-        what: What it is called in a sentence.
-        duration: How long an idle machine takes that has built nothing of it before.
-        quick_duration: How long it takes for the quick build, of a program that has one.
+        what: Its name in a sentence.
+        duration: How long the first build takes on an idle machine.
+        quick_duration: The same for the quick build, if the program has one.
     """
 
     name: str
@@ -41,11 +41,11 @@ class Program:
 
     @property
     def folder(self) -> Path:
-        """Where its source is."""
+        """The folder of its source."""
         return _TESTS / self.name
 
-    def said_in_go_mod(self, pattern: str) -> str:
-        """What the group of a pattern matches in its ``go.mod``."""
+    def matched_in_go_mod(self, pattern: str) -> str:
+        """The text that the group of a pattern matches in its ``go.mod``."""
         text = (self.folder / "go.mod").read_text(encoding="utf-8")
         match = re.search(pattern, text, re.MULTILINE)
         if match is None:
@@ -64,7 +64,7 @@ CLIENT = Program("goclient", "the Go client", "a minute on two cores")
 
 
 def cache_name(program: Program, platform: str, *, quick: bool = False) -> str:
-    """The name of the binary in the cache; another source gives another name."""
+    """The name of the binary in the cache, which depends on the source."""
     digest = hashlib.sha256()
     sources = sorted(path.name for path in program.folder.glob("*.go"))
     for name in (*sources, "go.mod", "go.sum"):
@@ -74,13 +74,13 @@ def cache_name(program: Program, platform: str, *, quick: bool = False) -> str:
 
 def go_version(program: Program) -> str:
     """The oldest Go that can build the module."""
-    return program.said_in_go_mod(r"^go (\S+)$")
+    return program.matched_in_go_mod(r"^go (\S+)$")
 
 
 def build(
     program: Program, target: Path, report: Callable[[str], None], *, quick: bool = False
 ) -> None:
-    """Builds the binary; minutes on a machine that has built nothing of it before.
+    """Builds the binary; the first build on a machine takes minutes.
 
     Args:
         program: What to build.
@@ -121,7 +121,7 @@ def build(
 def _follow(
     process: subprocess.Popen[str], packages: int, report: Callable[[str], None]
 ) -> list[str]:
-    """Counts the packages that Go names as it compiles them; returns its output."""
+    """Counts the packages that Go lists while it compiles them; returns its output."""
     output = ["no output"]
     started = reported = time.monotonic()
     assert process.stderr is not None
@@ -134,7 +134,7 @@ def _follow(
 
 
 def _progress(compiled: int, packages: int, seconds: float) -> str:
-    """Says how far it is, and how long the rest takes if it goes on as until now."""
+    """Returns the progress, and an estimate of the remaining time."""
     left = seconds * max(0, packages - compiled) / compiled
     return (
         f"compiled {compiled} packages of at most {packages} in {seconds:.0f} s, "
@@ -169,10 +169,10 @@ def _run(program: Program, go: str, *arguments: str, environment: dict[str, str]
 
 
 def _linker_flags(program: Program) -> str:
-    """Strips symbols, and stamps Kubernetes' version, which clients and feature gates read."""
+    """Strips symbols, and sets the version of Kubernetes, which clients and feature gates read."""
     if program is CLIENT:
         return "-s -w"
-    version = program.said_in_go_mod(r"^\s*k8s.io/kubernetes (v\S+)")
+    version = program.matched_in_go_mod(r"^\s*k8s.io/kubernetes (v\S+)")
     major, minor, _ = version.removeprefix("v").split(".")
     stamps = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
     packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")

@@ -1,6 +1,6 @@
-"""Renders the chart with Helm 3 and with Helm 4, whichever way each can be had here.
+"""Renders the chart with Helm 3 and Helm 4, as far as they are available.
 
-Helm 3 is a command. Helm 4 is a command too, or else its library in a Python package.
+Helm 3 is a command. Helm 4 is a command, or otherwise its library in a Python package.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from mcp_operator.core.meta import Object
 CHART: Final = Path(__file__).parents[2] / "charts" / "mcp-operator"
 
 KUBERNETES: Final = "1.32.0"
-"""The oldest release that the chart supports; templates are rendered as for it."""
+"""The oldest Kubernetes version that the chart supports; templates are rendered for it."""
 
 MONITORING: Final = tuple(
     f"monitoring.coreos.com/v1/{kind}"
     for kind in ("PodMonitor", "PrometheusRule", "ServiceMonitor")
 )
-"""What a cluster with the Prometheus operator has."""
+"""The API versions of a cluster with the Prometheus operator."""
 
 
 class HelmError(Exception):
-    """Helm refused; the text is what it says to its user."""
+    """Helm failed; the text is its error message."""
 
 
 class MissingHelmError(Exception):
-    """This Helm is not to be had here; the text tells how to get it."""
+    """This Helm is not available; the text says how to get it."""
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """What an installation would send to the API server.
+    """The objects that an installation would send to the API server.
 
     Attributes:
         documents: The path of the template and the text of each object, in a fixed order.
@@ -53,12 +53,12 @@ class Rendered:
 
     @functools.cached_property
     def objects(self) -> list[Object]:
-        """The objects, read."""
+        """The parsed objects."""
         return [_read(text) for _, text in self.documents]
 
     @property
     def text(self) -> str:
-        """All of it as one file."""
+        """All objects as one YAML file."""
         return "".join(f"---\n# Source: {path}\n{text}\n" for path, text in self.documents)
 
     def of(self, kind: str) -> list[Object]:
@@ -66,7 +66,7 @@ class Rendered:
         return [obj for obj in self.objects if obj["kind"] == kind]
 
     def one(self, kind: str, name: str = "") -> Object:
-        """Return the only object of a kind, or the one of that name."""
+        """Return the only object of a kind, or the one with a name."""
         (found,) = (obj for obj in self.of(kind) if name in ("", obj["metadata"]["name"]))
         return found
 
@@ -78,7 +78,7 @@ class Rendered:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The environment that the operator's process gets."""
+        """The environment variables of the operator's container."""
         found: dict[str, str] = self.one("ConfigMap", self.one("Deployment")["metadata"]["name"])[
             "data"
         ]
@@ -104,7 +104,7 @@ class Helm(Protocol):
         ...
 
     def lint(self, values: Object) -> str:
-        """Return what `helm lint --strict` finds; empty for nothing."""
+        """Return the problems that `helm lint --strict` reports; empty if none."""
         ...
 
 
@@ -119,7 +119,7 @@ class Command:
         self._path = path
 
     def run(self, *arguments: str) -> str:
-        """Return what the command prints.
+        """Return the output of the command.
 
         Raises:
             HelmError: It failed.
@@ -127,7 +127,7 @@ class Command:
         return self._result(*arguments).stdout
 
     def warnings(self, *arguments: str) -> str:
-        """Return what the command says to its user besides, such as warnings of the API server.
+        """Return the standard error of the command, such as warnings of the API server.
 
         Raises:
             HelmError: It failed.
@@ -174,7 +174,7 @@ class Command:
 
 
 class Library:
-    """The library of Helm 4 that a Python package has."""
+    """The library of Helm 4 in a Python package."""
 
     def render(
         self,
@@ -192,7 +192,7 @@ class Library:
     def notes(
         self, values: Object, *, release: str = "mcp-operator", namespace: str = "mcp-system"
     ) -> str:
-        """Return what Helm prints after an installation."""
+        """Return the notes that Helm prints after an installation."""
         return self._files(values, release, namespace, CHART)["mcp-operator/templates/NOTES.txt"]
 
     def lint(self, values: Object) -> str:
@@ -216,7 +216,7 @@ def helm3() -> Command:
     """
     found = os.environ.get("MCP_OPERATOR_HELM3") or _on_path("v3.")
     if found is None:
-        raise MissingHelmError("no Helm 3 here: run nox -s chart, or set MCP_OPERATOR_HELM3")
+        raise MissingHelmError("there is no Helm 3: run nox -s chart, or set MCP_OPERATOR_HELM3")
     return Command(found)
 
 
@@ -233,14 +233,14 @@ def _on_path(version: str) -> str | None:
 
 
 def _by_source(output: str) -> list[tuple[str, str]]:
-    """Split what `helm template` prints into the texts of its templates."""
+    """Split the output of `helm template` into the texts of its templates."""
     parts = re.split(r"(?m)^---\n# Source: (\S+)\n", output)
     return list(zip(parts[1::2], parts[2::2], strict=True))
 
 
 @functools.cache
 def _read(text: str) -> Object:
-    """Read an object; most are the same in many renderings, and the definitions are long."""
+    """Parse an object, cached: most objects repeat in many renderings, and CRDs are long."""
     found: Object = yaml.safe_load(text)
     return found
 

@@ -1,7 +1,7 @@
 """A backend that misbehaves on purpose, over raw sockets on the loopback interface.
 
-Each path is one misbehaviour; every other path is answered honestly. What the server saw is kept,
-so that tests can assert on what was read, sent and closed.
+Each path has one misbehavior; the server responds to every other path correctly. It records what it
+received, so that tests can check what was read, sent and closed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PIECE = b"x" * 65536
 
 @dataclass
 class HostileBackend:
-    """What the server heard, and how its connections ended."""
+    """What the server received, and how its connections ended."""
 
     port: int = 0
     requests: list[bytes] = field(default_factory=list)

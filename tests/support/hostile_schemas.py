@@ -1,4 +1,4 @@
-"""JSON Schemas that are small to write and were large to compile, or to check a value with."""
+"""Short JSON Schemas that are expensive to compile, or to validate a value with."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ Schema = dict[str, Any]
 
 
 def nested(wrap: Callable[[Any], Any], levels: int, innermost: Any) -> Any:
-    """Return what `wrap` makes of `innermost` when it is applied so often."""
+    """Return the result of applying `wrap` to `innermost` some times."""
     for _ in range(levels):
         innermost = wrap(innermost)
     return innermost
 
 
 def doubling(levels: int, refer: Callable[[int], Schema], name: Callable[[int], Schema]) -> Schema:
-    """Return definitions that each refer twice to the next, so that each level doubles the work."""
+    """Return definitions that each refer to the next twice, so that each level doubles the work."""
     definitions = {
         f"d{n}": {**name(n), "allOf": [refer(n + 1), refer(n + 1)]} for n in range(levels)
     }
@@ -24,7 +24,7 @@ def doubling(levels: int, refer: Callable[[int], Schema], name: Callable[[int], 
 
 
 def unevaluated(keyword: str, levels: int) -> Schema:
-    """Return a schema that judges a value again at every level, for what it left unevaluated."""
+    """Return a schema that validates a value again at every level, because of `unevaluated…`."""
     innermost: Schema = {"properties": {"a": True}}
     several = keyword in ("allOf", "anyOf", "oneOf")
     return dict(
@@ -41,7 +41,7 @@ def unevaluated(keyword: str, levels: int) -> Schema:
 
 
 LARGE = r"^\pL{80}$"
-"""About 4.5 MiB: one may be, and three may not."""
+"""About 4.5 MiB: one is allowed, and three are not."""
 
 TOO_LARGE = r"^\pL{200}$"
 
@@ -107,7 +107,7 @@ PATTERNS: Final[Mapping[str, tuple[Schema, str]]] = {
         )
     },
 }
-"""Schemas whose regular expressions cost too much, and where the sentence must say so."""
+"""Schemas whose regular expressions are too expensive, and the location in the error."""
 
 OTHERS: Final[Mapping[str, tuple[Schema, str]]] = {
     "references that double": (
@@ -160,7 +160,7 @@ OTHERS: Final[Mapping[str, tuple[Schema, str]]] = {
     "twenty thousand subschemas": ({"anyOf": [{"a": {}} for _ in range(11_000)]}, "#"),
     "a megabyte": ({"description": "x" * 1_000_000}, "the schema has 1000019 bytes"),
 }
-"""Schemas that are too large otherwise, and where."""
+"""Schemas that are too large in other ways, and the location in the error."""
 
 FAULTY: Final[Mapping[str, tuple[Schema, str]]] = {
     "another dialect within": (
@@ -192,7 +192,7 @@ FAULTY: Final[Mapping[str, tuple[Schema, str]]] = {
     "a divisor of zero": ({"multipleOf": 0}, "does not compile: #/multipleOf: 0"),
     "twenty thousand types": ({"type": ["string"] * 20_000}, "does not compile: #/type"),
 }
-"""Schemas that are not schemas, and what must be said."""
+"""Invalid schemas, and the error for each."""
 
 ODD: Final[Mapping[str, Schema]] = {
     "a pattern in an enum": {"enum": [{"pattern": TOO_LARGE, "$ref": "https://example.com/"}]},
@@ -219,4 +219,4 @@ ODD: Final[Mapping[str, Schema]] = {
     "a name of two hundred kilobytes": {"properties": {"k" * 200_000: True}},
     "every format": {"allOf": [{"format": name} for name in ("regex", "email", "uri")] * 1000},
 }
-"""Schemas that look hostile and cost little."""
+"""Schemas that look expensive, but are not."""

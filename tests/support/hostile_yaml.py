@@ -1,7 +1,7 @@
-"""YAML that a validator stumbles over, and what must be said of each.
+"""YAML that is difficult for a validator, and the expected problem of each.
 
-Each is a text, or bytes, and the end of the first problem's line, from the line number on; or None,
-where nothing is wrong with the file except that it holds no object of ours.
+Each is a text or bytes, and the end of the first problem's line, from the line number on; or None
+if the only problem is that the file has no custom resource of the project.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SERVER = OURS + "kind: MCPServer\nmetadata: {name: a}\nspec: "
 
 TOO_DEEP = "is nested deeper than 100 levels; reduce the nesting"
 MAX_NODES = 20_000
-"""What a file may hold in the tests: half a million takes seconds."""
+"""The limit of nodes in the tests, because half a million nodes take seconds."""
 
 TOO_MANY = f"has more than {MAX_NODES} values; split the file"
 EXPANDS = "aliases and << add more than 50000 values; use fewer of them"
@@ -33,7 +33,7 @@ MERGES = "<< merges only a mapping, or a list of mappings"
 
 
 def laughs(count: int, one: str, several: str) -> str:
-    """Return values that each hold several of the one before."""
+    """Return values that each contain several of the previous one."""
     lines = [f"a{n}: &a{n} {several.replace('*', f'*a{n - 1}')}" for n in range(1, count)]
     return "\n".join([f"a0: &a0 {one}", *lines])
 
@@ -338,4 +338,4 @@ spec:
 metadata: {{name: usersrv}}
 spec: {{toolSelector: {{matchLabels: {{app: a}}}}}}
 """
-"""Sound objects that refer to what the others declare."""
+"""Valid objects that refer to the others."""

@@ -35,7 +35,7 @@ CLAIMS: JsonObject = {
 
 
 class MovedClock:
-    """Noon, and later when a test says so."""
+    """A clock that starts at noon, and that a test can move forward."""
 
     def __init__(self) -> None:
         self.moment = NOON
@@ -49,7 +49,7 @@ class MovedClock:
 
 @functools.cache
 def rsa_key(name: str = "rsa", bits: int = 2048) -> rsa.RSAPrivateKey:
-    """Return a key of a name, the same one for the whole session: making one takes long."""
+    """Return the key with a name; it is cached, because generating a key takes long."""
     return rsa.generate_private_key(65537, bits)
 
 
@@ -93,7 +93,7 @@ def token(
     headers: Mapping[str, Any] | None = None,
     **claims: Any,
 ) -> str:
-    """Return a signed token; a claim given as None is left out."""
+    """Return a signed token; claims that are None are left out."""
     merged = {name: value for name, value in (CLAIMS | claims).items() if value is not None}
     head = {"kid": kid, "typ": "at+jwt", **(headers or {})}
     head = {name: value for name, value in head.items() if value is not None}
@@ -103,20 +103,20 @@ def token(
 
 
 def encoded(value: Any) -> str:
-    """Return base64url of a value's JSON, or of bytes."""
+    """Return bytes, or the JSON of a value, as base64url."""
     raw = value if isinstance(value, bytes) else json.dumps(value).encode()
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def by_token(**fields: Any) -> Auth:
-    """Return `auth` for the tokens of this provider, with its keys unless others are given."""
+    """Return `auth` for the tokens of this provider, by default with its keys."""
     given = {"keys": {"keys": provider_keys()}} if "endpoint" not in fields else {}
     defaults: dict[str, Any] = {"issuer": ISSUER, "audiences": (AUDIENCE,)}
     return Auth(jwt=Jwt(**defaults | {"authorization_servers": (ISSUER,)} | given | fields))
 
 
 class UnreachableError(OperatorError):
-    """What a test has made unreachable."""
+    """A test made this unreachable."""
 
 
 @dataclass
@@ -124,9 +124,9 @@ class Provider:
     """The JWKS endpoint of the provider.
 
     Attributes:
-        keys: What it publishes; None while it cannot be reached.
-        fetched: How often it was asked.
-        answer: What it answers instead of keys; None for its keys.
+        keys: The published keys; None while it cannot be reached.
+        fetched: How often keys were fetched.
+        answer: A response to return instead of keys, or None.
     """
 
     keys: list[JsonObject] | None
@@ -147,10 +147,10 @@ class Clients:
     """The Secret `demo/clients`, and others of `demo`.
 
     Attributes:
-        keys: Its values; None where there is none.
+        keys: Its values; None if it does not exist.
         others: The values of other Secrets, by name.
         reads: How often it was read.
-        distrusted: How often it was said to be out of date.
+        distrusted: How often it was reported as out of date.
     """
 
     def __init__(self, **keys: str) -> None:

@@ -1,4 +1,4 @@
-"""Texts that escape from the place for which they are made if it is not encoded, by place."""
+"""Texts that break out of their place if they are not escaped, by place."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PARAMETERS: Final = (
     "\ud800",
     "&" * 50,
 )
-"""For a query, and for a form, which is written in the same way."""
+"""For a query, and for a form, which is encoded in the same way."""
 
 CORPUS: Final[dict[str, tuple[str, ...]]] = {
     "path": tuple(TRAVERSALS),

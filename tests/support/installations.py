@@ -1,4 +1,4 @@
-"""The ways to install with kustomize that the repository offers, built once each."""
+"""The kustomizations of the repository for installing, each built once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COMPONENTS = {
     "redis": ("", "demo"),
     "redis-ha": ("", "demo"),
 }
-"""How each component is used: on which base, if any, and in which namespace."""
+"""The base, if any, and the namespace for each component."""
 
 OVERLAYS = ("base", "overlays/dev", "overlays/kind", "overlays/production")
 OPERATORS = (
@@ -56,7 +56,7 @@ RESOURCES = {
         crds.DEFINITIONS,
     )
 }
-"""Every kind that is installed, by its name."""
+"""The resources of the installed kinds, by kind."""
 
 
 class Build(Protocol):
@@ -68,11 +68,11 @@ class Build(Protocol):
 
 @functools.cache
 def built(name: str, namespace: str = "") -> list[Object]:
-    """Build a kustomization, or what a user makes of a component.
+    """Build a kustomization, or one that uses a component.
 
     Args:
         name: its folder in `manifests`.
-        namespace: where to install it; by default where it says.
+        namespace: where to install it; by default, its own namespace.
 
     Raises:
         UnavailableError: there is no kustomize.

@@ -12,7 +12,7 @@ from mcp_operator.core.meta import Object
 from mcp_operator.runtime.client import Client
 
 _TOKEN_SECONDS = 3600
-"""Longer than a test; the API server grants no less than ten minutes."""
+"""Longer than a test. The minimum of the API server is ten minutes."""
 
 
 async def write_account_kubeconfig(
@@ -28,11 +28,11 @@ async def write_account_kubeconfig(
 
     Args:
         path: The file to write.
-        client: An administrator's client, which asks for the token.
+        client: The client of an administrator, which requests the token.
         admin: A kubeconfig of the same cluster, for its address and CA.
         namespace: The ServiceAccount's namespace.
         account: The ServiceAccount's name.
-        bound_to: A reference to the Pod whose deletion ends the token's validity.
+        bound_to: A reference to the Pod with whose deletion the token expires.
     """
     spec: Object = {"expirationSeconds": _TOKEN_SECONDS}
     if bound_to:

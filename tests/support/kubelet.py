@@ -1,9 +1,9 @@
-"""A kubelet in miniature, for a control plane that has no nodes.
+"""A miniature kubelet, for a control plane without nodes.
 
-It runs the Pods that the Deployment controller makes for our servers: each container whose command
-is ``mcp-operator`` becomes a process of this checkout, with the Pod's own ServiceAccount token, on
-a loopback address of its own. Probes, restarts, graceful deletion, preStop hooks that sleep, and
-the Pod's status are as in a cluster, only that it probes more often. It pulls no images.
+It runs the Pods that the Deployment controller creates for MCP servers: each container whose
+command is ``mcp-operator`` becomes a process of this checkout, with the Pod's ServiceAccount token,
+on a loopback address of its own. Probes, restarts, graceful deletion, preStop hooks that sleep, and
+the status of Pods work as in a cluster, but it probes more often, and pulls no images.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ logger = logging.getLogger(__name__)
 NODES = Resource("", "v1", "nodes", "Node", namespaced=False)
 
 NODE_LABEL = "mcp-operator.dev/miniature"
-"""Tells our nodes from real ones, whose kubelets would run the Pods themselves."""
+"""Distinguishes these nodes from real ones, whose kubelets would run the Pods."""
 
 _RETRY_DELAY = 0.5
-"""Seconds until the next attempt where the API server does not answer."""
+"""Seconds until the next attempt if the API server does not respond."""
 
 _SELECTOR = "app.kubernetes.io/managed-by=mcp-operator"
 
 
 class Kubelet:
-    """Runs the Pods of one namespace, from entering it to leaving it.
+    """Runs the Pods of one namespace until the block ends.
 
     Args:
-        client: An administrator's client.
-        kubeconfig: Of the same cluster; the Pods' own kubeconfigs are made after it.
-        namespace: Whose Pods to run.
-        services: What the processes reach a Service at, ``NAMESPACE/NAME:PORT`` to ``HOST:PORT``,
-            since nothing routes cluster IPs here. It counts for processes that start later.
+        client: The client of an administrator.
+        kubeconfig: A kubeconfig of the same cluster, from which those of the Pods are derived.
+        namespace: The namespace of the Pods.
+        services: The address of each Service for the processes, ``NAMESPACE/NAME:PORT`` to
+            ``HOST:PORT``, because nothing routes cluster IPs. It applies to new processes.
 
     Attributes:
-        unrouted: What a preStop hook that sleeps waits for besides, where connections follow the
-            Pods. In a cluster they follow long before its sleep is over; on a busy machine, not.
+        unrouted: Awaited by a preStop hook that sleeps, until no new connections reach the Pod. In
+            a cluster this happens long before the sleep ends, but not on a busy machine.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Kubelet:
     async def __aenter__(self) -> Self:
         self._processes = ProcessGroup(Path(tempfile.mkdtemp(prefix="mcp-operator-pods-")))
         self._http = aiohttp.ClientSession()
-        # Tokens that are bound to a Pod name the Pod's node, so there must be one.
+        # Tokens that are bound to a Pod contain the Pod's node, so it must exist.
         node = {"metadata": {"name": self._node.name, "labels": {NODE_LABEL: "true"}}}
         await self._client.create(NODES, node)
         self._main = asyncio.create_task(self._follow(), name=f"kubelet of {self.namespace}")
@@ -79,18 +79,18 @@ class Kubelet:
         results = await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(self._processes.stop)
         await self._http.close()
-        with contextlib.suppress(ApiError):  # the cluster may be gone before us
+        with contextlib.suppress(ApiError):  # the cluster might have stopped already
             await self._client.delete(NODES, self._node)
         for result in results:
             if isinstance(result, Exception):
                 raise result
 
     def logs(self) -> str:
-        """What all processes have written, for a test's failure message."""
+        """The output of all processes, for the failure message of a test."""
         return self._processes.logs()
 
     async def _follow(self) -> None:
-        """Hand each Pod's state to its task, and list again whenever a watch is over."""
+        """Pass the state of each Pod to its task, and list again when a watch ends."""
         while True:
             try:
                 await self._watch(await self._list())
@@ -145,4 +145,4 @@ class Kubelet:
 
 
 async def at_once(_: str) -> None:
-    """Wait for nothing."""
+    """Return at once."""

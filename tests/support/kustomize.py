@@ -1,7 +1,7 @@
-"""Builds kustomizations, with whichever kustomize there is.
+"""Builds kustomizations with an available Kustomize.
 
-The first of: the command that MCP_OPERATOR_KUSTOMIZE names, ``kustomize`` or ``kubectl`` on PATH,
-and a kustomize that Go builds into the cache.
+The first of: the command in MCP_OPERATOR_KUSTOMIZE, ``kustomize`` or ``kubectl`` on PATH, and a
+Kustomize that Go builds into the cache.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def build_with(
     Args:
         resources: folders with kustomizations.
         components: folders with components.
-        namespace: where everything goes; where it says itself when empty.
+        namespace: the namespace of every object; by default, their own.
     """
     with tempfile.TemporaryDirectory(prefix="mcp-operator-") as name:
         folder = Path(name).resolve()
@@ -72,7 +72,7 @@ def _command() -> list[str]:
 
 
 def _installed() -> Path:
-    """Return the kustomize of the cache, which Go makes where there is none yet."""
+    """Return the Kustomize in the cache, which Go builds if it does not exist."""
     folder = cache_folder() / f"kustomize-{_MODULE.rpartition('@')[2]}"
     binary = folder / "kustomize"
     if binary.is_file():

@@ -23,11 +23,11 @@ class Write:
     """One write that succeeded.
 
     Attributes:
-        user: Who sent it.
-        what: The verb and the path, to be read by people.
+        user: The user who sent it.
+        what: The verb and the path, for people.
         is_lease: Whether it wrote a lease.
-        came: When the API server received it.
-        done: When the API server answered it.
+        came: The time when the API server received it.
+        done: The time when the API server responded.
     """
 
     user: str
@@ -38,7 +38,7 @@ class Write:
 
 
 def writes(log: Path, users: Collection[str]) -> list[Write]:
-    """Return the writes of some users in the order of their answers."""
+    """Return the writes of some users in the order of their responses."""
     found = []
     with log.open(encoding="utf-8") as lines:
         for line in lines:
@@ -50,7 +50,7 @@ def writes(log: Path, users: Collection[str]) -> list[Write]:
 
 
 def writes_without_lease(found: Collection[Write]) -> list[str]:
-    """Return the writes that came while another process, or none, held the lease."""
+    """Return the writes that were sent while another process, or none, held the lease."""
     holders = [write for write in found if write.is_lease]
     late = []
     for write in found:

@@ -1,4 +1,4 @@
-"""Which fields of an object a manager owns, and all ways to spoil them."""
+"""The fields of an object that a manager owns, and every possible change of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, NamedTuple
 from mcp_operator.core.meta import Object
 
 Item = tuple[tuple[str, Any], ...]
-"""An item of a list, by the fields that tell it from the others."""
+"""An item of a list, by its key fields."""
 
 Path = tuple[str | int | Item, ...]
 
@@ -38,11 +38,11 @@ _OTHER: Final[Mapping[str, str]] = {
     "10.1.0.0/16": "10.2.0.0/16",
     "169.254.0.0/16": "169.254.0.0/17",
 }
-"""Other valid values of texts to which no letter can be added."""
+"""Other valid values of texts that would be invalid with an additional letter."""
 
 
 class Mutation(NamedTuple):
-    """One change of one field; of the values the first that is valid is to be set."""
+    """One change of one field, to the first of some values that is valid."""
 
     op: Literal["replace", "remove", "add"]
     path: Path
@@ -52,7 +52,7 @@ class Mutation(NamedTuple):
         return f"{self.op} {'/'.join(map(_named, self.path))}"
 
     def patches(self, obj: Object) -> Iterator[list[Object]]:
-        """Yield JSON patches of an object, to be tried one after the other."""
+        """Yield JSON patches of an object, to try one after the other."""
         path = pointer(obj, self.path)
         for value in self.values:
             yield [{"op": self.op, "path": path, "value": value}]
@@ -62,7 +62,7 @@ def owned_fields(obj: Object, manager: str) -> dict[Path, Any]:
     """Return the fields that a manager has applied, with their values.
 
     A list or map that can only be owned as a whole is one field. The keys of list items are left
-    out: another key makes another item, which is not the manager's.
+    out: with another key, it would be another item, which the manager does not own.
 
     Args:
         obj: The object with its `managedFields`, as the API server sent it.
@@ -76,7 +76,7 @@ def owned_fields(obj: Object, manager: str) -> dict[Path, Any]:
 
 
 def mutations(owned: Mapping[Path, Any]) -> Iterator[Mutation]:
-    """Yield every way to spoil what is owned: change it, take it away, or add to what is whole."""
+    """Yield every change of owned fields: replace, remove, or add to a list or map."""
     around = dict.fromkeys(path[:length] for path in owned for length in range(1, len(path)))
     for path in around:
         yield Mutation("remove", path)
@@ -85,7 +85,7 @@ def mutations(owned: Mapping[Path, Any]) -> Iterator[Mutation]:
 
 
 def at(obj: Any, path: Path) -> Any:
-    """Return what stands at a path; None where nothing does."""
+    """Return the value at a path; None if there is none."""
     for step in path:
         try:
             obj = obj[_index(obj, step) if isinstance(step, tuple) else step]
@@ -116,12 +116,12 @@ def _named(step: str | int | Item) -> str:
 
 
 def _walk(fields: Object, value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    """Follow a FieldsV1: `f:` a field, `k:` an item of a list by its keys, `.` the node itself."""
+    """Walk a FieldsV1: `f:` is a field, `k:` a list item by its keys, `.` the node itself."""
     if not fields:
         yield path, value
     for name, child in fields.items():
         kind, _, rest = name.partition(":")
-        if kind == "f" and rest in value:  # null is owned as well, though there is nothing
+        if kind == "f" and rest in value:  # a null value is owned as well
             yield from _walk(child, value[rest], (*path, rest))
         elif kind == "k":
             keys = json.loads(rest)
@@ -145,7 +145,7 @@ def _within(path: Path, value: Any) -> Iterator[Mutation]:
 
 
 def _others(value: Any) -> Iterator[Any]:
-    """Yield values of the same type; which of them are valid, the API server knows."""
+    """Yield values of the same type; the API server decides which are valid."""
     match value:
         case bool():
             yield not value

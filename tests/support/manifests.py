@@ -1,4 +1,4 @@
-"""Short ways to write custom resources."""
+"""Helper functions that build custom resources."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def operation(**fields: Any) -> Object:
 
 
 def without(obj: Object, *names: str) -> Object:
-    """Return a copy of an object that lacks some fields of its spec."""
+    """Return a copy of an object without some fields of its spec."""
     result = copy.deepcopy(obj)
     for name in names:
         del result["spec"][name]
@@ -66,7 +66,7 @@ def without(obj: Object, *names: str) -> Object:
 
 
 def ancestor_manifests() -> list[tuple[str, Object]]:
-    """Return the ancestor's documented manifests, each with a name for the test's report."""
+    """Return the documented manifests of the predecessor, each with a name for the report."""
     return _read(_FOLDER / "ancestor")
 
 
@@ -76,7 +76,7 @@ def featured_manifests() -> list[tuple[str, Object]]:
 
 
 def defaulted_manifests() -> list[tuple[str, Object]]:
-    """Return objects that leave out whatever may be left out, most of all in lists."""
+    """Return objects that omit every optional field, especially in lists."""
     return _objects(_FOLDER / "defaulted.yaml")
 
 
@@ -92,7 +92,7 @@ def _objects(path: Path) -> list[tuple[str, Object]]:
 
 
 def migrated(obj: Object) -> Object:
-    """Change the API group of an ancestor's manifest, and nothing else."""
+    """Change only the API group of a manifest of the predecessor."""
     group, _, version = obj["apiVersion"].partition("/")
     assert group in ANCESTOR_GROUPS
     return {**obj, "apiVersion": f"mcp-operator.dev/{version}"}

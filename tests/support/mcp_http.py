@@ -1,4 +1,4 @@
-"""Requests of both eras as values, and what came back, for tests without sockets."""
+"""Requests of both protocol generations and their responses, for tests without sockets."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ _NAMED_BY = {
 
 
 def table(*entries: ToolEntry | PromptEntry | ResourceEntry, **settings: Any) -> Table:
-    """Return the table of a catalog; `settings` are fields of the server's."""
+    """Return the table of a catalog; `settings` are fields of its server."""
     compiled = catalog(*entries, **{"uid": "uid-1", **settings})
     return Table(compiled, digest(compiled.canonical()))
 
 
 def post(message: object, **headers: str) -> HttpRequest:
-    """Return a POST of any JSON value; header names are given with `_` for `-`."""
+    """Return a POST of any JSON value; in header names, `_` means `-`."""
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     body = message if isinstance(message, bytes) else json.dumps(message).encode()
     return HttpRequest("POST", JSON_HEADERS | given, frozenset(), body)
@@ -82,7 +82,7 @@ def legacy(
 
 
 def of_session(method: str, session: str) -> HttpRequest:
-    """Return a request of a session that has no body: GET opens its stream, DELETE ends it."""
+    """Return a request of a session without a body: GET opens its stream, DELETE ends it."""
     return HttpRequest(method, JSON_HEADERS | {"mcp-session-id": session})
 
 
@@ -92,7 +92,7 @@ def notification(method: str, params: JsonObject | None = None, **headers: str) 
 
 @dataclass
 class RecordingObserver:
-    """Keeps what it was told."""
+    """Records the observations."""
 
     requests: list[tuple[str, Era, Outcome]] = field(default_factory=list)
     tools: list[tuple[str, ToolOutcome]] = field(default_factory=list)
@@ -122,7 +122,7 @@ class RecordingObserver:
 
 
 class Server:
-    """An endpoint over a fake executor."""
+    """An endpoint with a fake executor."""
 
     def __init__(
         self,
@@ -161,7 +161,7 @@ class Server:
         return answer
 
     async def exchange(self, request: HttpRequest) -> list[JsonObject]:
-        """Return every message of an answer: one, unless it began early; `{}` is a keep-alive."""
+        """Return every message of a response; several if it is a stream; `{}` is a keep-alive."""
         begun: list[asyncio.Task[list[JsonObject]]] = []
         request.begin = lambda stream: begun.append(asyncio.create_task(_messages(stream)))
         answer = await self.endpoint.handle(request)

@@ -1,4 +1,4 @@
-"""The metrics that the operator and the gateways have, and those that queries ask for."""
+"""The metrics of the operator and the gateways, and those in queries."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import promql_parser
 from metrics_reference import gateway_families, operator_families
 
 BY_PROMETHEUS = {"up"}
-"""Made by Prometheus itself for each target."""
+"""Metrics that Prometheus itself adds for each target."""
 
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
-"""What follows a family's name in those of its samples, by the family's type."""
+"""The suffixes of sample names, by the type of the family."""
 
 
 def exposed() -> dict[str, set[str]]:
-    """Return the labels of every sample that a process of ours can expose, by its name."""
+    """Return the labels of every sample that the operator or a gateway can expose, by name."""
     families = (*operator_families(), *gateway_families())
     return {
         family.name + suffix: {*family.labels, *(["le"] if suffix == "_bucket" else [])}
@@ -26,10 +26,10 @@ def exposed() -> dict[str, set[str]]:
 
 
 def asked(query: str) -> Iterator[tuple[str, set[str]]]:
-    """Yield each metric that a query of PromQL names, and the labels that it selects by.
+    """Yield each metric in a PromQL query, and the labels by which the query selects.
 
     Raises:
-        ValueError: It is not PromQL.
+        ValueError: The query is not valid PromQL.
     """
     yield from _selectors(promql_parser.parse(query))
 

@@ -13,24 +13,24 @@ from mcp_operator.runtime.store import Store
 
 
 class MutationDetector:
-    """Notes each object as it was when a store took it."""
+    """Records each object when it is stored."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._taken: list[tuple[Object, bytes]] = []
         put = Store.put
 
-        def noting_put(store: Store, obj: Object) -> None:
+        def recording_put(store: Store, obj: Object) -> None:
             self._taken.append((obj, to_json(obj)))
             put(store, obj)
 
-        monkeypatch.setattr(Store, "put", noting_put)
+        monkeypatch.setattr(Store, "put", recording_put)
 
     def check(self) -> None:
-        """Raise if an object has changed since, still cached or not."""
+        """Raise if an object has changed since, even if it is no longer cached."""
         for obj, before in self._taken:
             after = to_json(obj)
             assert after == before, f"the cached {obj.get('kind')} {key_of(obj)} was changed"
 
     def forget(self) -> None:
-        """Begin again, where a test is long and its objects are many."""
+        """Forget all objects, for long tests with many objects."""
         self._taken.clear()

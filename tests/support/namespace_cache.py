@@ -14,7 +14,7 @@ from support.waiting import HANG_SECONDS, hang_guard
 
 
 class NamespaceCache:
-    """The objects of some resources of a namespace, kept up to date by informers."""
+    """The objects of some resources in a namespace, which informers keep up to date."""
 
     def __init__(self, informers: dict[Resource, Informer], namespace: str) -> None:
         self._informers = informers
@@ -35,7 +35,7 @@ class NamespaceCache:
         """Wait until a condition holds for the cached objects.
 
         Raises:
-            TimeoutError: It never did.
+            TimeoutError: The condition did not hold in time.
         """
         async with hang_guard():
             while not holds():

@@ -1,4 +1,4 @@
-"""Tools of the conformance suite whose backends answer in MCP's own terms."""
+"""Tools of the conformance suite whose backends respond with MCP content."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def text(told: str) -> JsonObject:
 
 
 def mixed(png: bytes) -> JsonObject:
-    """Return a result of three kinds of content."""
+    """Return a result with three kinds of content."""
     image = base64.b64encode(png).decode("ascii")
     embedded = {
         "uri": "test://mixed-content-resource",
@@ -59,14 +59,14 @@ NATIVE_TOOLS: tuple[ToolEntry, ...] = tuple(
 
 
 async def events(path: str) -> AsyncIterator[bytes]:
-    """Yield the events of a stream, each as a packet of its own."""
+    """Yield the events of a stream, each in a separate packet."""
     for name, data in (*STREAMS[path], ("result", text("It is done."))):
         yield f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
-        await asyncio.sleep(0.05)  # which is what the suite asks for
+        await asyncio.sleep(0.05)  # the suite requires this
 
 
 async def answer_natively(request: web.BaseRequest, png: bytes) -> web.StreamResponse | None:
-    """Answer for one of these tools; None where it is not one of them."""
+    """Respond as the backend of one of these tools; return None for any other."""
     if request.path == "/test_multiple_content_types":
         return web.json_response(mixed(png), content_type=RESULT_TYPE)
     if request.path not in STREAMS:

@@ -1,7 +1,7 @@
-"""Decides what NetworkPolicies let through, as the API documents it.
+"""Evaluates which connections NetworkPolicies allow, as the API documents it.
 
-A connection needs the consent of both ends: of the policies that select its source for egress, and
-of those that select its target for ingress. An end that no policy selects consents to everything.
+Both ends must allow a connection: the policies that select its source for egress, and those that
+select its target for ingress. An end that no policy selects allows every connection.
 """
 
 from __future__ import annotations
@@ -70,10 +70,10 @@ class Network:
         }
 
     def allows(self, source: End, target: End, port: int, protocol: str = "TCP") -> bool:
-        """Tell whether a connection from one end to a port of the other is let through."""
+        """Return whether a connection from one end to a port of the other is allowed."""
         ports = target.ports if isinstance(target, Pod) else {}
 
-        def consents(direction: Direction, own: End, other: End) -> bool:
+        def end_allows(direction: Direction, own: End, other: End) -> bool:
             policies = self.selecting(direction, own)
             return not policies or any(
                 self._admits(policy, rule, direction, other)
@@ -82,10 +82,10 @@ class Network:
                 for rule in policy["spec"].get(direction.lower()) or ()
             )
 
-        return consents("Egress", source, target) and consents("Ingress", target, source)
+        return end_allows("Egress", source, target) and end_allows("Ingress", target, source)
 
     def selecting(self, direction: Direction, end: End) -> list[Object]:
-        """Return the policies that hold for a direction of a pod's traffic; none mean no limit."""
+        """Return the policies that select a pod for a direction; without any, all is allowed."""
         if isinstance(end, Outside):
             return []
         return [
@@ -125,7 +125,7 @@ def _inside(block: Object, address: str) -> bool:
 
 
 def _on_port(rule: Object, port: int, protocol: str, names: Mapping[str, int]) -> bool:
-    """Tell whether a rule is about a port; one that names no port is about all."""
+    """Return whether a rule applies to a port; a rule without ports applies to all."""
     if not rule.get("ports"):
         return True
     for entry in rule["ports"]:

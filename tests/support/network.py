@@ -5,15 +5,15 @@ import os
 import socket
 
 _FIRST, _COUNT = 20_000, 10_000
-"""Ports below those that the kernel gives to outgoing connections."""
+"""Ports below those that the kernel uses for outgoing connections."""
 
 _own = os.getpid() * 997 % _COUNT
-"""Apart from the ports of another process of the tests."""
+"""The offset keeps the ports of several test processes apart."""
 _PORTS = itertools.cycle(_FIRST + (_own + number) % _COUNT for number in range(_COUNT))
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port that nothing listens on, and that is given to nobody else for a long time."""
+    """Return a TCP port that nothing listens on, and that is not returned again for a long time."""
     return next(port for port in _PORTS if _is_free(host, port))
 
 

@@ -18,7 +18,7 @@ def config_map(
     labels: dict[str, str] | None = None,
     **data: str,
 ) -> Object:
-    """Return a ConfigMap; its uid is made of its name unless given, its version left out if 0."""
+    """Return a ConfigMap; by default, its uid is derived from its name; version 0 is omitted."""
     metadata: dict[str, Any] = {"name": name, "namespace": namespace, "uid": uid or f"uid-{name}"}
     if version:
         metadata["resourceVersion"] = str(version)

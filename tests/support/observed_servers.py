@@ -1,4 +1,4 @@
-"""What the operator has gathered of a server with which all is well, but for what a test says."""
+"""The operator's view of a healthy server, with the changes of a test."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def rejection(name: str, *, resolved: bool = True, message: str = "why") -> Reje
 
 
 def view(*rejected: Rejection, spec: dict[str, Any] | None = None, **facts: Any) -> ObservedServer:
-    """Return the view of a server with which all is well, but for what is given."""
+    """Return the view of a healthy server, with the given changes."""
     entries = (tool(), prompt("Hello"), resource(uri="docs://a", text="x"))
     defaults: dict[str, Any] = {
         "server": server(**(spec or {})),

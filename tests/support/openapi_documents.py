@@ -1,4 +1,4 @@
-"""OpenAPI documents for the tests of the importer: small ones made here, and real ones."""
+"""OpenAPI documents for the tests of the importer: small and real ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OTHERS = {
     for path in os.environ.get("MCP_OPERATOR_OPENAPI_DOCUMENTS", "").split(os.pathsep)
     if path
 }
-"""Further documents, by the names of their files."""
+"""Additional documents, by the names of their files."""
 
 DOCUMENTS = (*REAL, *OTHERS)
 
@@ -33,7 +33,7 @@ Json = dict[str, Any]
 
 
 def real_bytes(name: str) -> bytes:
-    """Return a real document by its name, as it is published."""
+    """Return the published bytes of a real document."""
     return gzip.decompress((FOLDER / f"{name}.json.gz").read_bytes())
 
 
@@ -81,14 +81,14 @@ def imported(document: Json, *others: tuple[str, Any], **options: Any) -> Import
 
 
 def tools(document: Json, *others: tuple[str, Any], **options: Any) -> dict[str, Json]:
-    """Return the tools that a document becomes, by name."""
+    """Return the tools imported from a document, by name."""
     objects = imported(document, *others, **options).objects
     entries = [tool for obj in objects for tool in obj["spec"].get("tools", ())]
     return {tool["name"]: tool for tool in entries}
 
 
 def tool(document: Json, *others: tuple[str, Any], **options: Any) -> Json:
-    """Return the only tool that a document becomes."""
+    """Return the only tool imported from a document."""
     (only,) = tools(document, *others, **options).values()
     return only
 
@@ -99,5 +99,5 @@ def text_of(outcome: Imported) -> str:
 
 
 def objects_in(text: str) -> list[Json]:
-    """Return the objects that a text of YAML holds."""
+    """Return the objects in a YAML text."""
     return list(yaml.safe_load_all(text))

@@ -1,4 +1,4 @@
-"""An account with the roles of one way to install the operator, and nothing else."""
+"""An account with only the roles of one way to install the operator."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class OperatorAccount:
     """The operator's ServiceAccount, its roles and their bindings.
 
     Args:
-        objects: what is installed; anything else is ignored.
-        namespace: where it is installed. Cluster-scoped objects get it as a suffix of
+        objects: the installed objects; kinds other than roles and bindings are ignored.
+        namespace: the namespace. Cluster-scoped objects get it as a suffix of
             their names, so that no two tests share them.
 
     Attributes:
@@ -44,7 +44,7 @@ class OperatorAccount:
 
     @property
     def permissions(self) -> set[Permission]:
-        """What the roles grant that are bound to the account."""
+        """The permissions of the roles that are bound to the account."""
         bound = [obj["roleRef"] for obj in self._objects if "roleRef" in obj]
         names = {(reference["kind"], reference["name"]) for reference in bound}
         return {
@@ -55,31 +55,31 @@ class OperatorAccount:
         }
 
     def without(self, resource: str) -> None:
-        """Take the rules about a resource out of all roles."""
+        """Remove the rules for a resource from all roles."""
         for obj in self._objects:
             if "rules" in obj:
                 obj["rules"] = [rule for rule in obj["rules"] if resource not in rule["resources"]]
 
     def forbid(self, verb: str, *resources: str) -> None:
-        """Take a verb out of all rules about some resources."""
+        """Remove a verb from all rules for some resources."""
         for obj in self._objects:
             for rule in obj.get("rules", ()):
                 if set(resources) & set(rule["resources"]):
                     rule["verbs"] = [each for each in rule["verbs"] if each != verb]
 
     async def grant(self, client: Client, rule: Object) -> None:
-        """Add a rule to the first role that there is, when everything has been created."""
+        """Add a rule to the first role, after `apply`."""
         role = next(obj for obj in self._objects if "rules" in obj)
         role["rules"] = [*role["rules"], rule]
         await client.apply(KINDS[role["kind"]], role)
 
     async def apply(self, client: Client) -> None:
-        """Create everything."""
+        """Create the account, the roles and the bindings."""
         for obj in self._objects:
             await client.create(KINDS[obj["kind"]], obj)
 
     async def remove(self, client: Client) -> None:
-        """Delete what does not go with the namespace."""
+        """Delete the cluster-scoped objects."""
         for obj in self._objects:
             resource = KINDS[obj["kind"]]
             if not resource.namespaced:

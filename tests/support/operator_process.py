@@ -1,4 +1,4 @@
-"""The operator as users run it: a process of its own, observed through its metrics and /proc."""
+"""The operator as a process, observed through its metrics and /proc."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ TAMPERED = Path(__file__).with_name("tampered_operator.py")
 """Runs the operator with a clock that can be set; the next argument is its directory."""
 
 QUIET_SECONDS = 1.5
-"""Without a request for this long, the operator counts as done."""
+"""Without a request for this long, the operator counts as idle."""
 
 
 class OperatorProcess:
-    """The operator as users run it, and what it says of itself."""
+    """The operator as a process, and its metrics, probes and log."""
 
     def __init__(
         self,
@@ -43,12 +43,12 @@ class OperatorProcess:
         """Start it.
 
         Args:
-            kubeconfig: An administrator's; None where `env` and `within` make it find a pod's.
-            namespace: The one that it is to work in; if empty, what `env` says, or all.
-            flags: Further flags; without any there is no leader election.
-            within: A command that ends with the one it is given.
-            env: More environment variables.
-            program: What Python is to run, such as a script that changes something first.
+            kubeconfig: The kubeconfig; None to use in-cluster configuration by `env` and `within`.
+            namespace: The namespace that it watches; if empty, those in `env`, or all.
+            flags: Further flags; without any, there is no leader election.
+            within: A command that runs the operator's command.
+            env: Additional environment variables.
+            program: The program for Python, such as a script that patches something first.
         """
         self._group = ProcessGroup(Path(tempfile.mkdtemp(prefix="mcp-operator-bench-")))
         self._metrics, self._health = free_port(), free_port()
@@ -67,7 +67,7 @@ class OperatorProcess:
         )
 
     async def ready(self) -> None:
-        """Wait until its readiness probe says so, or raise what it died of."""
+        """Wait until its readiness probe succeeds; raise if it exits before."""
 
         async def is_ready() -> bool:
             self._child.check()
@@ -75,11 +75,11 @@ class OperatorProcess:
                 return await self.is_ready()
             return False
 
-        # Each look costs it CPU time, which the benchmarks count.
+        # Each probe takes CPU time of the operator, which the benchmarks measure.
         await eventually(is_ready, expected=True, every=0.05)
 
     async def is_ready(self) -> bool:
-        """Tell what the readiness probe says now."""
+        """Return whether the readiness probe succeeds now."""
         async with (
             aiohttp.ClientSession() as session,
             session.get(f"http://127.0.0.1:{self._health}/readyz") as answer,
@@ -98,11 +98,11 @@ class OperatorProcess:
         return sent
 
     async def leads(self) -> bool:
-        """Tell whether this process holds the lease."""
+        """Return whether this process holds the lease."""
         return any(s.value == 1 for s in await self.samples("leader_election_master_status"))
 
     async def samples(self, name: str) -> list[Sample]:
-        """Return the samples of one name from its metrics."""
+        """Return the samples with a name from its metrics."""
         async with (
             aiohttp.ClientSession() as session,
             session.get(f"http://127.0.0.1:{self._metrics}/metrics") as answer,
@@ -119,37 +119,37 @@ class OperatorProcess:
         return self._child.rss_mb()
 
     async def quiet(self) -> Counter[str]:
-        """Wait until no request is sent any more, and return how many there were."""
+        """Wait until it sends no more requests, and return how many there were."""
         last = await self.requests()
         since = time.monotonic()
         while time.monotonic() - since < QUIET_SECONDS:
-            await asyncio.sleep(0.25)  # each look costs the operator some CPU time
+            await asyncio.sleep(0.25)  # each check takes CPU time of the operator
             now = await self.requests()
             if now != last:
                 last, since = now, time.monotonic()
         return last
 
     def kill(self) -> None:
-        """End it as a crash would: it can say and write nothing more."""
+        """Kill it with SIGKILL, like a crash."""
         self._child.process.kill()
         self._child.process.wait()
 
     def freeze(self) -> None:
-        """Let it do nothing, and know nothing of the time that goes by, until it is thawed."""
+        """Suspend it with SIGSTOP until `thaw`."""
         self._child.process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on where it was."""
+        """Resume it with SIGCONT."""
         self._child.process.send_signal(signal.SIGCONT)
 
     def terminate(self) -> None:
-        """Ask it to end, as Kubernetes does; `ended` tells when it has."""
+        """Send SIGTERM, as Kubernetes does; `ended` waits for the exit."""
         self._child.process.terminate()
 
     async def ended(self) -> int:
-        """Wait until it has ended by itself, and return its exit code."""
+        """Wait until it has exited by itself, and return its exit code."""
         return await asyncio.to_thread(self._child.process.wait, HANG_SECONDS)
 
     def stop(self) -> None:
-        """End it as Kubernetes would, and remove what it has left."""
+        """Stop it as Kubernetes does, and remove its files."""
         self._group.stop()

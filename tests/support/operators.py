@@ -1,4 +1,4 @@
-"""The operator, run inside the test's process against a real API server, its requests logged."""
+"""The operator in the test's process, with a real API server and a log of its requests."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ SOON = 0.03
 """Seconds within which a delayed key counts as work: the first retries after a failure."""
 
 GATEWAY_IMAGE = "mcp-operator:test"
-"""What the servers' pods would run, if there were a kubelet."""
+"""The image of the servers' pods, which no kubelet runs."""
 
 CONTEXT = BuildContext(gateway_image=GATEWAY_IMAGE)
-"""The settings of an installation that leaves everything as it is."""
+"""The settings of an installation with defaults only."""
 
 
 class Sent(NamedTuple):
-    """One request of the operator; `path` begins behind the namespace."""
+    """One request of the operator; `path` is the part after the namespace."""
 
     method: str
     path: str
@@ -45,7 +45,7 @@ class Sent(NamedTuple):
 
 
 class LoggingClient(Client):
-    """A client that remembers what it was asked to send; Events and Leases are left out."""
+    """A client that logs its requests, except for Events and Leases."""
 
     log: list[Sent]
 
@@ -57,7 +57,7 @@ class LoggingClient(Client):
 
 
 class Operator:
-    """A running operator, as a test sees it."""
+    """A running operator, with methods for tests."""
 
     def __init__(
         self,
@@ -76,25 +76,25 @@ class Operator:
         self.informers = [source for source in sources if isinstance(source, Informer)]
 
     def forget_requests(self) -> None:
-        """Begin a new count."""
+        """Start a new log of requests."""
         self._client.log.clear()
 
     @property
     def writes(self) -> list[str]:
-        """The mutating requests of this count, as `PATCH configmaps/name`."""
+        """The mutating requests in the log, such as `PATCH configmaps/name`."""
         return [str(sent) for sent in self._client.log if sent.method != "GET"]
 
     @property
     def reads(self) -> list[str]:
-        """The GETs and LISTs of this count; watches are not among them."""
+        """The GETs and LISTs in the log, without watches."""
         return [str(sent) for sent in self._client.log if sent.method == "GET"]
 
     def drift_corrected(self) -> Counter[str]:
-        """Return how many children were put back so far, by kind."""
+        """Return how many children were restored so far, by kind."""
         return self._counted("drift_corrected_total", "kind")
 
     def reconciliations(self) -> int:
-        """Return how many there were so far."""
+        """Return the number of reconciliations so far."""
         return self._counted("controller_runtime_reconcile_total", "controller").total()
 
     async def unserved(self) -> set[str]:
@@ -102,7 +102,7 @@ class Operator:
         return {each.resource.plural for each in self.informers if each.problem and each.served}
 
     async def resync(self) -> None:
-        """Have every informer tell of everything once more, as it does by itself in ten hours."""
+        """Resync every informer, as it does by itself after ten hours."""
         for informer in self.informers:
             await informer.resync()
 
@@ -116,16 +116,16 @@ class Operator:
 
     @property
     def busy(self) -> bool:
-        """Whether something is queued, about to be, worked on or to be told."""
+        """Whether a key is queued, delayed or being reconciled, or an event is pending."""
         soon = asyncio.get_running_loop().time() + SOON
         busy = any(len(c.queue) + c.queue.processing + len(c._lanes) for c in self._controllers)
         due = any((c.queue._delayed.peek() or math.inf) <= soon for c in self._controllers)
         return busy or due or not self._recorder._queue.empty()
 
     async def idle(self) -> None:
-        """Wait until nothing is queued or worked on, and stays so for some turns of the loop.
+        """Wait until the operator is not busy for some turns of the event loop.
 
-        What the API server has yet to tell of may bring more to do; `settled` waits for that too.
+        Pending events of the API server can cause more work; `settled` waits for these as well.
         """
         quiet = 0
         async with hang_guard():
@@ -135,10 +135,10 @@ class Operator:
                 quiet = 0 if self.busy else quiet + 1
 
     async def settled(self, beside: Client) -> None:
-        """Wait until there is nothing left to do about what the API server has.
+        """Wait until the operator is idle and its caches match the API server.
 
         Args:
-            beside: A client of the test's own, whose requests are not counted.
+            beside: A client of the test, whose requests are not logged.
         """
         async with hang_guard():
             while True:
@@ -148,7 +148,7 @@ class Operator:
                     return
 
     async def lagging(self, beside: Client) -> list[str]:
-        """Name the caches that are not exactly what the API server has, in the same versions."""
+        """Return the caches whose objects or versions differ from those of the API server."""
         self.check()
         informers = [informer for informer in self.informers if informer.served]
         real = await asyncio.gather(*(self._real(informer, beside) for informer in informers))
@@ -159,7 +159,7 @@ class Operator:
         ]
 
     def retries(self) -> Iterator[str]:
-        """Name what could not be reconciled and is tried again."""
+        """Return the keys that could not be reconciled and are retried."""
         for controller in self._controllers:
             for key in controller.queue._rate_limiter._failures:
                 yield f"{controller.kind} {key} failed and is tried again"
@@ -178,13 +178,13 @@ class Operator:
             await self._running
 
     async def kill(self) -> None:
-        """End the operator before its block ends, without letting it finish anything."""
+        """Kill the operator before its block ends; nothing in progress is finished."""
         while not self._running.done():
             self._running.cancel()
             await asyncio.sleep(0)
 
     def check(self) -> None:
-        """Raise what the operator died of, if it did."""
+        """Raise the exception with which the operator ended, if any."""
         if self._running.done():
             self._running.result()
 
@@ -194,7 +194,7 @@ def _versions(objects: Iterable[Object]) -> dict[Key, int]:
 
 
 async def nobody_answers(pod: Pod, digest: str) -> Answer:
-    """Stand for gateways that cannot be reached."""
+    """Respond like gateways that cannot be reached."""
     raise AskError(f"nobody answers for {pod.name} about {digest}")
 
 
@@ -209,9 +209,9 @@ async def running_operator(
     through: type[LoggingClient] = LoggingClient,
     scope: Scope | None = None,
 ) -> AsyncIterator[Operator]:
-    """Run the control plane for one namespace, with a kind of client, until the block ends.
+    """Run the operator for one namespace, with a class of client, until the block ends.
 
-    With a scope, it works in that, and `settled` cannot be asked.
+    With a scope, it watches the namespaces of the scope, and `settled` is not available.
     """
     metrics = RuntimeMetrics(new_registry())
     client = await through.connect(

@@ -1,5 +1,4 @@
-"""A collector of OpenTelemetry: takes spans by OTLP over HTTP, as the exporter of a gateway sends
-them."""
+"""An OpenTelemetry collector that receives spans by OTLP over HTTP."""
 
 from __future__ import annotations
 
@@ -32,11 +31,11 @@ class Received:
 
 
 class Collector:
-    """Keeps what has come.
+    """Stores the received spans.
 
     Attributes:
-        raw: Every request as it came.
-        spans: Every span, in the order in which they came.
+        raw: The body of every request.
+        spans: Every span, in the order of arrival.
     """
 
     def __init__(self) -> None:
@@ -65,17 +64,17 @@ class Collector:
         return next(filter(wanted, self.spans))
 
     async def named(self, name: str, trace_id: str = "") -> Received:
-        """Wait for a span of a name, and of a trace if one is given, and return it."""
+        """Wait for a span with a name, and optionally of a trace, and return it."""
         return await self.when(lambda span: span.name == name and trace_id in span.trace_id)
 
     def below(self, parent: Received) -> list[Received]:
-        """Return the spans that a span is the parent of."""
+        """Return the children of a span."""
         return [span for span in self.spans if span.parent_id == parent.span_id]
 
 
 @asynccontextmanager
 async def collecting(port: int = 0) -> AsyncIterator[tuple[str, Collector]]:
-    """Run a collector; yield its endpoint and itself."""
+    """Run a collector; yield its endpoint and the collector."""
     collector = Collector()
     runner = web.ServerRunner(web.Server(collector.take))
     await runner.setup()

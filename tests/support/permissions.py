@@ -1,4 +1,4 @@
-"""Permissions: those that roles grant, and those that the API server's audit log shows in use."""
+"""Permissions that roles grant, and permissions that are used according to the audit log."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import NamedTuple
 from mcp_operator.core.meta import Object
 
 _TERMINATING = "because it is being terminated"
-"""Forbidden to everybody: to make something in a namespace that is being deleted (apiserver,
-admission plugin NamespaceLifecycle)."""
+"""Nobody can create objects in a namespace that is being deleted (apiserver, admission plugin
+NamespaceLifecycle)."""
 
 
 class Permission(NamedTuple):
     """One verb on one resource.
 
     Attributes:
-        group: the API group; empty for the core's.
-        resource: the plural, and where there is one a slash and the subresource.
-        verb: as RBAC has it.
+        group: the API group; empty for the core group.
+        resource: the plural, and optionally a slash and the subresource.
+        verb: the verb of RBAC.
     """
 
     group: str
@@ -31,7 +31,7 @@ class Permission(NamedTuple):
 
 
 def granted(rules: Iterable[Object]) -> set[Permission]:
-    """Return what rules grant, whichever names they restrict it to."""
+    """Return the permissions of rules, ignoring their resource names."""
     return {
         Permission(*permission)
         for rule in rules
@@ -40,9 +40,9 @@ def granted(rules: Iterable[Object]) -> set[Permission]:
 
 
 def used(log: Path, user: str) -> set[Permission]:
-    """Return what a user was let do.
+    """Return the permissions that a user has used.
 
-    A PATCH that created its object, as server-side apply does, has used `create` besides.
+    A server-side apply that created its object has also used `create`.
     """
     permissions = set()
     for entry in _requests(log, user):
@@ -56,7 +56,7 @@ def used(log: Path, user: str) -> set[Permission]:
 
 
 def denied(log: Path, user: str) -> list[str]:
-    """Return a line for each request of a user that was forbidden for want of a permission."""
+    """Return a line for each request of a user that was forbidden by RBAC."""
     return [
         f"{entry['verb']} {entry['requestURI']}: {entry['responseStatus'].get('message', '')}"
         for entry in _requests(log, user)
@@ -66,11 +66,11 @@ def denied(log: Path, user: str) -> list[str]:
 
 
 def _requests(log: Path, user: str) -> Iterator[Object]:
-    """Yield the answered requests of a user for objects."""
+    """Yield the completed requests of a user for objects."""
     with log.open(encoding="utf-8") as lines:
         for line in lines:
             if user not in line or not line.endswith("\n"):
-                continue  # somebody else's, or not written to its end yet
+                continue  # of another user, or not completely written yet
             entry = json.loads(line)
             if entry["user"]["username"] == user and "objectRef" in entry:
                 yield entry

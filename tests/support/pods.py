@@ -1,4 +1,4 @@
-"""One Pod of the miniature kubelet: a process, its probes, and the status that tells of them."""
+"""One Pod of the miniature kubelet: a process, its probes, and its status."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from support.processes import Child, ProcessGroup
 PODS = Resource("", "v1", "pods", "Pod")
 
 _PROBE_INTERVAL = 0.1
-"""Seconds. A real kubelet probes as seldom as the Pod says; a test would only wait longer."""
+"""Seconds, independent of the Pod's settings, so that tests do not wait longer than needed."""
 
 _RESTART_DELAY = 1.0
-"""Seconds before a process that ended is started again."""
+"""Seconds before an ended process is restarted."""
 
 
 def loopback_address(ports: list[int]) -> str:
-    """Return an address of this machine on which the ports are free.
+    """Return a loopback address on which the ports are free.
 
-    Linux answers on all of 127.0.0.0/8; where an address is refused, there is only 127.0.0.1.
+    Linux accepts all of 127.0.0.0/8; on other systems there is only 127.0.0.1.
     """
     for _ in range(100):
         chosen = random.randrange(1 << 16, (1 << 24) - 1)  # noqa: S311 - only to collide rarely
@@ -51,15 +51,15 @@ def loopback_address(ports: list[int]) -> str:
 
 
 Unrouted = Callable[[str], Awaitable[None]]
-"""Returns when no new connection is led to an address any more."""
+"""Returns once no new connections are routed to an address."""
 
 
 class Pod:
-    """A Pod that was seen, until its process has ended and the Pod is deleted.
+    """A Pod, from its creation until its process has ended and it is deleted.
 
     Attributes:
         terminating: Set when the API server has marked the Pod for deletion.
-        gone: Set when the Pod was deleted without grace.
+        gone: Set when the Pod was deleted without a grace period.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Pod:
     async def run(self, kubeconfig: Path, services: Mapping[str, str]) -> None:
         """Run the Pod from its binding to its deletion."""
         if self._container.get("command") != ["mcp-operator"]:
-            return  # an image that cannot be pulled: the Pod stays Pending
+            return  # not our image, so it cannot be pulled: the Pod stays Pending
         try:
             await self._bind()
             address = loopback_address(list(self._ports.values()))
@@ -103,15 +103,15 @@ class Pod:
         except ApiError as error:
             if not (error.is_not_found or error.is_conflict):
                 raise
-            # The Pod was deleted meanwhile, perhaps for one of the same name; what runs of it is
-            # ended with the kubelet.
+            # The Pod was deleted, and possibly recreated with the same name; its process is
+            # stopped with the kubelet.
 
     @property
     def _ending(self) -> bool:
         return self.terminating.is_set() or self.gone.is_set()
 
     async def _bind(self) -> None:
-        """Do the scheduler's work."""
+        """Bind the Pod to the node, as the scheduler does."""
         binding = {
             "apiVersion": "v1",
             "kind": "Binding",
@@ -137,7 +137,7 @@ class Pod:
         ]
 
     async def _live(self, command: list[str], address: str) -> None:
-        """Run the process once, and keep the Pod's status true meanwhile."""
+        """Run the process once, and keep the Pod's status up to date."""
         literal = {
             one["name"]: one["value"] for one in self._container.get("env", []) if "value" in one
         }
@@ -157,7 +157,7 @@ class Pod:
         await self._end(child, address)
 
     async def _end(self, child: Child, address: str) -> None:
-        """Run the preStop hook, and let the process drain for what is left of the Pod's grace."""
+        """Run the preStop hook, and let the process drain for the rest of the grace period."""
         grace = float(self._obj["spec"].get("terminationGracePeriodSeconds", 30))
         hook = self._container.get("lifecycle", {}).get("preStop", {})
         if self.terminating.is_set() and "sleep" in hook:
@@ -166,14 +166,14 @@ class Pod:
         await asyncio.to_thread(child.stop, 0.0 if self.gone.is_set() else grace)
 
     async def _sleep(self, seconds: float) -> float:
-        """Sleep as a preStop hook does, unless the Pod is deleted without grace."""
+        """Sleep as a preStop hook does, unless the Pod is deleted without a grace period."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.gone.wait()
         return seconds
 
     async def _pause(self, seconds: float) -> None:
-        """Wait, but no longer than until the Pod ends."""
+        """Wait, but at most until the Pod ends."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.terminating.wait()
@@ -219,7 +219,7 @@ class Pod:
         await self._client.merge_patch(PODS, self._key, {"status": status}, subresource="status")
 
     async def _remove(self) -> None:
-        """Tell the API server that nothing runs any more."""
+        """Delete the Pod from the API server, because nothing runs anymore."""
         if not self.gone.is_set():
             options = {
                 "apiVersion": "v1",

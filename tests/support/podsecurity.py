@@ -1,8 +1,7 @@
 """A small evaluator of the `restricted` Pod Security Standard.
 
 It follows https://kubernetes.io/docs/concepts/security/pod-security-standards for the fields that a
-generated pod may have, and refuses every field that it does not know, so that a new one is looked
-at before it passes.
+generated pod can have, and refuses every unknown field, so that each new field is reviewed.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ HARMLESS_POD_FIELDS = {
 
 
 def violations(pod: dict[str, Any]) -> list[str]:
-    """Return what a pod spec has against the restricted standard."""
+    """Return the violations of the restricted standard in a pod spec."""
     found = [f"field {name}" for name in sorted(pod.keys() - HARMLESS_POD_FIELDS)]
     for volume in pod.get("volumes", []):
         kinds = volume.keys() - {"name"}

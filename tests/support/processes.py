@@ -1,9 +1,9 @@
 """Child processes that never outlive the process that started them.
 
-A test session may be killed at any moment. A watchdog shell reads a pipe whose other end only the
-parent holds: when the parent is gone, however it went, the pipe ends and the watchdog kills the
-children and removes their directory. It needs no more than POSIX, so it also works on macOS, and,
-unlike ``PR_SET_PDEATHSIG``, it does not mistake the end of a parent's thread for the parent's.
+A test session can be killed at any time. A watchdog shell reads a pipe whose other end only the
+parent has open: when the parent ends for any reason, the pipe ends, and the watchdog kills the
+children and removes their directory. It needs only POSIX, so it also works on macOS, and, unlike
+``PR_SET_PDEATHSIG``, it does not react to the end of a thread of the parent.
 """
 
 import os
@@ -16,20 +16,20 @@ from pathlib import Path
 _WATCHDOG = 'while read -r pid; do pids="$pids $pid"; done; kill -KILL $pids; rm -rf "$1"'
 
 _TERMINATION_GRACE = 5.0
-"""Seconds that children get between SIGTERM and SIGKILL."""
+"""Seconds between SIGTERM and SIGKILL."""
 
 _LOG_TAIL_LINES = 15
 
 _POLL_INTERVAL = 0.05
-"""Seconds between two looks at a starting process."""
+"""Seconds between two checks of a starting process."""
 
 
 class ProcessError(Exception):
-    """A child ended before its time; the text holds the end of its log."""
+    """A child exited too early; the text contains the end of its log."""
 
 
 class Child:
-    """One running child and the file that its output goes to."""
+    """One running child and the file with its output."""
 
     def __init__(self, name: str, process: subprocess.Popen[bytes], log: Path) -> None:
         self.name = name
@@ -42,12 +42,12 @@ class Child:
             raise ProcessError(f"{self.name} ended with code {code}:\n{self.tail()}")
 
     def cpu_seconds(self) -> float:
-        """The CPU time that its threads have used so far, user and system; Linux only."""
+        """The user and system CPU time of all its threads so far; Linux only."""
         tasks = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
         return sum(int(task.read_text(encoding="utf-8").split()[0]) for task in tasks) / 1e9
 
     def rss_mb(self) -> float:
-        """The resident memory that it has now, in MB; Linux only."""
+        """The current resident memory in MB; Linux only."""
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text(encoding="utf-8").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
@@ -57,7 +57,7 @@ class Child:
         return "\n".join(lines[-_LOG_TAIL_LINES:])
 
     def stop(self, grace: float = _TERMINATION_GRACE) -> None:
-        """SIGTERM, and SIGKILL where that does not end it within `grace` seconds."""
+        """Sends SIGTERM, and SIGKILL if it has not exited within `grace` seconds."""
         self.process.terminate()
         try:
             self.process.wait(grace)
@@ -83,7 +83,7 @@ class ProcessGroup:
     def start(
         self, name: str, command: Sequence[str | Path], *, env: Mapping[str, str] | None = None
     ) -> Child:
-        """Starts a child in a session of its own, so that a terminal's Ctrl-C reaches only us."""
+        """Starts a child in a session of its own, so that Ctrl-C reaches only the parent."""
         log = self.directory / f"{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: S603 - the tests' own commands
@@ -102,14 +102,14 @@ class ProcessGroup:
         return child
 
     def logs(self) -> str:
-        """What all children have written, ended ones too."""
+        """The output of all children, including ended ones."""
         return "\n".join(
             f"--- {path.name}\n{path.read_text(encoding='utf-8', errors='replace')}"
             for path in sorted(self.directory.glob("*.log"))
         )
 
     def stop(self, grace: float = _TERMINATION_GRACE) -> None:
-        """Ends all children and removes the directory. Calling it twice does no harm."""
+        """Stops all children and removes the directory. It can be called twice."""
         while self._children:
             self._children.pop().stop(grace)
         self._watchdog.kill()
@@ -123,7 +123,7 @@ def wait_until_ready(child: Child, ready: Callable[[], bool], *, timeout: float)
     """Polls until the probe succeeds.
 
     Raises:
-        ProcessError: the child ended first, or `timeout` seconds passed.
+        ProcessError: the child exited first, or `timeout` seconds passed.
     """
     deadline = time.monotonic() + timeout
     while not ready():

@@ -1,7 +1,7 @@
-"""Where promtool comes from, which evaluates alerts as Prometheus does.
+"""Finds promtool, which evaluates alerts as Prometheus does.
 
-The first that works of: the path in MCP_OPERATOR_PROMTOOL, the command on PATH, Debian's package
-`prometheus`, which is unpacked into the cache and not installed.
+The first that works of: the path in MCP_OPERATOR_PROMTOOL, the command on PATH, and the Debian
+package `prometheus`, which is unpacked into the cache and not installed.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from support.provision import UnavailableError, cache_folder
 
 
 def promtool() -> Path:
-    """Return the command.
+    """Return the path of promtool.
 
     Raises:
-        UnavailableError: There is no way to get it here.
+        UnavailableError: It is not available on this machine.
     """
     if named := os.environ.get("MCP_OPERATOR_PROMTOOL"):
         return Path(named)
@@ -44,6 +44,8 @@ def _unpack(target: Path) -> None:
         )
         packages = list(Path(scratch).glob("*.deb"))
         if not packages:
-            raise UnavailableError(f"promtool cannot be had: {download.stderr.decode().strip()}")
+            raise UnavailableError(
+                f"promtool cannot be downloaded: {download.stderr.decode().strip()}"
+            )
         subprocess.run([dpkg, "-x", packages[0], scratch], check=True)  # noqa: S603 - likewise
         Path(scratch, "usr", "bin", "promtool").replace(target)

@@ -1,7 +1,7 @@
-"""Where the control plane's binaries come from.
+"""Finds, downloads or builds the binaries of the control plane.
 
-The first that works of: the folder named by KUBEBUILDER_ASSETS, an earlier build or download in
-the cache, a download of published binaries, a build of ``tests/controlplane`` by Go.
+The first that works of: the folder in KUBEBUILDER_ASSETS, an earlier build or download in the
+cache, a download of published binaries, and a build of ``tests/controlplane`` with Go.
 """
 
 import contextlib
@@ -15,11 +15,11 @@ from pathlib import Path
 from support import download, gobuild
 
 Report = Callable[[str], None]
-"""Takes one line of progress for the person who waits."""
+"""Shows one line of progress to the user."""
 
 
 class UnavailableError(Exception):
-    """No control plane can be had on this machine; the text says why and what to do."""
+    """No control plane is available on this machine; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Binaries:
     """The commands that start the components, without their flags.
 
     Attributes:
-        controller_manager: None where only envtest's two binaries could be had.
+        controller_manager: None if only the two binaries of envtest are available.
     """
 
     etcd: tuple[str, ...]
@@ -36,7 +36,7 @@ class Binaries:
 
     @classmethod
     def in_folder(cls, folder: Path) -> "Binaries | None":
-        """The binaries of a folder laid out like envtest's, if it has them."""
+        """The binaries in a folder with the layout of envtest, if it has them."""
         etcd, server = folder / "etcd", folder / "kube-apiserver"
         manager = folder / "kube-controller-manager"
         if not (etcd.is_file() and server.is_file()):
@@ -45,21 +45,20 @@ class Binaries:
 
     @classmethod
     def in_one(cls, binary: Path) -> "Binaries":
-        """The components of our own multi-call binary."""
+        """The components of the multi-call binary of ``tests/controlplane``."""
         names = ("etcd", "kube-apiserver", "kube-controller-manager")
         return cls(*((str(binary), name) for name in names))
 
 
 def find_binaries(report: Report, *, quick: bool = False) -> Binaries:
-    """Returns binaries, downloading or building them where there are none yet.
+    """Returns binaries; downloads or builds them if there are none yet.
 
     Args:
         report: Takes lines of progress.
-        quick: Whether, if they have to be built, to build what is built soonest. Once there, it
-            serves everybody.
+        quick: Whether a necessary build should be the quickest. Later runs use its result, too.
 
     Raises:
-        UnavailableError: there is no way to get them here.
+        UnavailableError: they are not available on this machine.
     """
     if assets := os.environ.get("KUBEBUILDER_ASSETS"):
         if found := Binaries.in_folder(Path(assets)):
@@ -111,26 +110,28 @@ def _acquire(built: Path, downloaded: Path, report: Report, *, quick: bool) -> B
 
 
 def find_judge(report: Report) -> Path:
-    """Returns the program of ``tests/gitops``, built where there is none yet.
+    """Returns the program of ``tests/gitops``, and builds it if it does not exist.
 
     Raises:
-        UnavailableError: it cannot be built here.
+        UnavailableError: it cannot be built on this machine.
     """
     return _find_built(gobuild.JUDGE, report)
 
 
 def find_go_client(report: Report) -> Path:
-    """Returns the program of ``tests/goclient``, built where there is none yet.
+    """Returns the program of ``tests/goclient``, and builds it if it does not exist.
 
     Raises:
-        UnavailableError: it cannot be built here.
+        UnavailableError: it cannot be built on this machine.
     """
     return _find_built(gobuild.CLIENT, report)
 
 
 def _find_built(program: gobuild.Program, report: Report) -> Path:
     built = cache_folder() / gobuild.cache_name(program, _platform())
-    with locked(f"{program.name}.lock"):  # not to hold up who only needs a control plane
+    with locked(
+        f"{program.name}.lock"
+    ):  # so that processes that need only a control plane do not wait
         if not built.is_file():
             try:
                 gobuild.build(program, built, report)
@@ -141,7 +142,7 @@ def _find_built(program: gobuild.Program, report: Report) -> Path:
 
 
 def cache_folder() -> Path:
-    """``$XDG_CACHE_HOME/mcp-operator``, by default under ``~/.cache``."""
+    """``$XDG_CACHE_HOME/mcp-operator``, by default ``~/.cache/mcp-operator``."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     folder = Path(base) / "mcp-operator"
     folder.mkdir(parents=True, exist_ok=True)
@@ -157,7 +158,7 @@ def _platform() -> str:
 
 @contextlib.contextmanager
 def locked(name: str) -> Iterator[None]:
-    """Lets one process at a time fill the cache; another then finds it filled."""
+    """Locks the cache, so that only one process at a time fills it."""
     with (cache_folder() / name).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""A catalog as the operator publishes it for the gateways of a server."""
+"""The ConfigMaps in which the operator publishes a catalog."""
 
 from __future__ import annotations
 

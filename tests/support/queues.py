@@ -1,4 +1,4 @@
-"""The queues of the controllers, of which nobody takes anything but the test."""
+"""The queues of the controllers, from which only the test takes keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.cached_cluster import CachedCluster
 
 
 class Idle:
-    """Reconciles nothing: these tests look at queues."""
+    """Reconciles nothing: these tests inspect the queues."""
 
     async def reconcile(self, request: Request) -> None:
         raise AssertionError
@@ -41,7 +41,7 @@ class Queues:
         return Controller(kind.lower(), kind, Idle(), metrics=self.cluster.metrics)
 
     async def taken(self) -> set[tuple[str, str]]:
-        """Take out everything that is queued; return it as (kind, name)."""
+        """Take all queued keys, and return them as (kind, name)."""
         found = set()
         for controller in (self.servers, *self.objects.values()):
             while len(controller.queue):

@@ -1,4 +1,4 @@
-"""A client that sends bytes to a gateway, and reads what it answers."""
+"""A client that sends bytes to a gateway, and reads the responses."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Client:
         self.writer.write(data)
 
     async def status(self) -> int:
-        """Return the status of the next answer, and read the rest of it."""
+        """Read the next response, and return its status."""
         async with hang_guard():
             head = await self.reader.readuntil(b"\r\n\r\n")
             length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
@@ -33,7 +33,7 @@ class Client:
         return int(head.split()[1])
 
     async def rest(self) -> bytes:
-        """Return all that comes until the gateway closes."""
+        """Return everything that the gateway sends until it closes."""
         async with hang_guard():
             return await self.reader.read()
 
@@ -52,7 +52,7 @@ async def client(
     try:
         yield Client(reader, writer)
     finally:
-        writer.transport.abort()  # TLS would wait for an answer, longer than the loop may run
+        writer.transport.abort()  # TLS would wait for the peer, longer than the event loop runs
 
 
 def raw_call() -> bytes:

@@ -1,9 +1,9 @@
-"""What hostile, broken and odd clients send: bytes, and the statuses of all answers to them.
+"""Bytes of hostile, broken and unusual clients, and the statuses of all responses.
 
-Each input is followed by `PROBE`, a good request that asks to close, in the same packet. An input
-that ends in one status is refused and its connection closed; one that ends in `(..., 200)` is
-understood, and so is the request after it. An input that smuggled a request would show one answer
-more, or one less.
+Each input is followed by `PROBE`, a valid request with `Connection: close`, in the same packet. An
+input with one status is refused and its connection closed; an input that ends with `(..., 200)` is
+accepted, and so is the request after it. If an input smuggled a request, the number of responses
+would differ.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ CHUNKED: Final = b"Transfer-Encoding: chunked"
 
 
 def raw(*headers: bytes, line: bytes = b"POST /mcp HTTP/1.1", body: bytes = BODY) -> bytes:
-    """Return a request of exactly these header lines, besides those that every one needs."""
+    """Return a request with exactly these header lines, in addition to the required ones."""
     return b"\r\n".join([line, HOST, *MCP, *headers, b"", body])
 
 
 def chunk(size: bytes, data: bytes = BODY) -> bytes:
-    """Return a chunked request whose only chunk has this size line."""
+    """Return a chunked request whose only chunk has a given size line."""
     return raw(CHUNKED, body=size + b"\r\n" + data + b"\r\n0\r\n\r\n")
 
 
 def head(*lines: bytes) -> bytes:
-    """Return a request of these lines only, without a body."""
+    """Return a request with only these lines, without a body."""
     return b"\r\n".join([*lines, b"", b""])
 
 
 def sent(body: bytes) -> bytes:
-    """Return a well-framed request with this body."""
+    """Return a correctly framed request with a body."""
     return raw(b"Content-Length: %d" % len(body), body=body)
 
 
@@ -200,7 +200,7 @@ LINES: Final[dict[str, tuple[bytes, Statuses]]] = {
     "a method with NUL": (raw(LENGTH, line=b"POST\x00 /mcp HTTP/1.1"), REFUSED),
     "no version": (raw(LENGTH, line=b"POST /mcp"), REFUSED),
     "no path": (raw(LENGTH, line=b"POST HTTP/1.1"), REFUSED),
-    "two blanks": (raw(LENGTH, line=b"POST  /mcp HTTP/1.1"), OK),  # RFC 9112 section 3: may be
+    "two blanks": (raw(LENGTH, line=b"POST  /mcp HTTP/1.1"), OK),  # RFC 9112 section 3 allows it
     "tabs": (raw(LENGTH, line=b"POST\t/mcp\tHTTP/1.1"), REFUSED),
     "a blank in the path": (raw(LENGTH, line=b"POST /m cp HTTP/1.1"), REFUSED),
     "a blank after the version": (raw(LENGTH, line=b"POST /mcp HTTP/1.1 "), REFUSED),
@@ -345,5 +345,5 @@ IN_PIECES: Final[dict[str, Statuses]] = {
     "pipeline: one that closes": (200,),
     "pipeline: HTTP/1.0": (200,),
 }
-"""What is answered where the input comes in pieces, and not as in `CASES`: aiohttp refuses all
-of a packet that goes on after a request which closes, or ends in what is not a request."""
+"""The statuses if the input arrives in pieces, where they differ from `CASES`: aiohttp refuses a
+packet with data after a request that closes the connection, or with an invalid end."""

@@ -1,4 +1,4 @@
-"""A server of raw bytes: a test sees what is sent to it, and answers as no real server would."""
+"""A server of raw bytes: tests read what is sent to it, and send any response."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Peer:
         return await self._reader.readuntil(b"\r\n\r\n")
 
     async def receive(self) -> bytes:
-        """Return the next request, whole."""
+        """Return the next request, including its body."""
         head = await self.begun()
         length = re.search(rb"Content-Length: (\d+)", head)
         return head + (await self._reader.readexactly(int(length[1])) if length else b"")
@@ -35,7 +35,7 @@ class Peer:
         self._writer.write(b"".join(parts))
 
     async def flood(self, data: bytes) -> None:
-        """Send the same again and again, until the client has closed."""
+        """Send the same data repeatedly until the client closes."""
         with suppress(ConnectionError):
             while True:
                 self.send(data)
@@ -48,14 +48,14 @@ class Peer:
         return request
 
     async def secure(self, tls: ssl.SSLContext) -> None:
-        """Speak TLS from now on."""
+        """Start TLS on the connection."""
         await self._writer.start_tls(tls)
 
     def close(self) -> None:
         self._writer.close()
 
     async def cut(self) -> None:
-        """End TCP without a TLS alert, after everything that was sent has been handed over."""
+        """Close TCP without a TLS close, after all data is sent."""
         await self._writer.drain()
         connection: socket.socket = self._writer.get_extra_info("socket")
         connection.shutdown(socket.SHUT_RDWR)
@@ -67,7 +67,7 @@ class Peer:
         self._writer.transport.abort()
 
     async def left(self) -> bytes:
-        """Wait until the client has closed, and return what it has sent before."""
+        """Wait until the client closes, and return what it sent before."""
         data = b""
         with suppress(ConnectionError):
             while part := await self._reader.read(1 << 16):
@@ -75,14 +75,14 @@ class Peer:
         return data
 
     async def gone(self) -> None:
-        """Close, and wait until that is done."""
+        """Close the connection, and wait until it is closed."""
         self.close()
         with suppress(OSError):
             await self._writer.wait_closed()
 
 
 class RawServer:
-    """Takes connections; each is one for the test to speak on."""
+    """Accepts connections, on which the test reads and writes."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.port = 0
@@ -103,7 +103,7 @@ class RawServer:
         await self._server.wait_closed()
 
     async def accept(self) -> Peer:
-        """Return the next connection, in the order in which they came."""
+        """Return the next connection, in the order of arrival."""
         return await self._new.get()
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

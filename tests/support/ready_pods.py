@@ -1,6 +1,6 @@
-"""Pods that are ready the moment they exist, and gateways in them that agree to everything.
+"""Pods that become ready as soon as they exist, and gateways that confirm every catalog.
 
-Where only the operator matters, this is a kubelet that costs no process.
+For tests of the operator alone, this replaces a kubelet without starting processes.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _READY = {
 
 
 async def confirms(_: Pod, digest: str) -> Answer:
-    """Answer as a gateway does that serves what it is asked for."""
+    """Respond like a gateway that serves the requested catalog."""
     return Answer(digest)
 
 
 @contextlib.asynccontextmanager
 async def ready_pods(client: Client, namespace: str) -> AsyncIterator[None]:
-    """Make every pod of a namespace ready until the block ends."""
+    """Mark every pod of a namespace as ready until the block ends."""
     informers = InformerSet(client)
     created: asyncio.Queue[Key] = asyncio.Queue()
 
@@ -43,7 +43,7 @@ async def ready_pods(client: Client, namespace: str) -> AsyncIterator[None]:
     async def make_ready() -> None:
         while True:
             pod = await created.get()
-            with contextlib.suppress(ApiError):  # it may be gone already
+            with contextlib.suppress(ApiError):  # it might be deleted already
                 await client.merge_patch(PODS, pod, {"status": _READY}, subresource="status")
 
     informers.informer(PODS, namespace=namespace).add_handler(note)

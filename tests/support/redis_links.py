@@ -17,13 +17,13 @@ from support.waiting import HANG_SECONDS, eventually
 
 @dataclass
 class Shared:  # a `HasLink`
-    """What a test shares its link by; None where there is none."""
+    """Provides the link of a test, or None."""
 
     link: Link | None
 
 
 class Values:  # a `SecretSource`
-    """Values of Secrets that a test changes; what is distrusted is noted."""
+    """Values of Secrets that a test can change; records distrusted keys."""
 
     def __init__(self, **values: str) -> None:
         self.values = values
@@ -43,7 +43,7 @@ def secret(key: str) -> SecretKey:
 
 
 class Links:
-    """Makes links, and stops them with the test."""
+    """Creates links, and stops them after the test."""
 
     def __init__(self, stack: AsyncExitStack) -> None:
         self._stack = stack
@@ -58,7 +58,7 @@ class Links:
         loopback: bool = True,
         **settings: Any,
     ) -> RedisLink:
-        """Connect; a patient link waits for replies on a busy machine, too."""
+        """Connect a link; a patient one has timeouts long enough for a busy machine."""
         dialer = Dialer({}, loopback=loopback)
         given: dict[str, Any] = {"host": host, "port": port, "keys": "test:{mcp:demo/shop}:"}
         patience = {"call_seconds": HANG_SECONDS} if patient else {}
@@ -78,7 +78,7 @@ async def until_up(link: RedisLink) -> None:
 
 
 async def until_away(link: RedisLink, *reasons: str) -> None:
-    """Wait until a link says that Redis is unavailable, for one of the reasons."""
+    """Wait until a link reports Redis as unavailable for one of the given reasons."""
 
     async def away() -> bool | str:
         return not link.is_up and (any(each in link.problem for each in reasons) or link.problem)

@@ -1,4 +1,4 @@
-"""Gateways that listen, share a Redis for all that it can hold, and count what calls ask of it."""
+"""Gateways that use a shared Redis for everything, and count the requests of calls to it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from support.waiting import eventually
 README: Final = "file:///readme"
 
 LINK: Final = "Redis"
-"""The name of the asyncio task that connects, and looks whether Redis is available."""
+"""The name of the asyncio task that connects, and checks whether Redis is available."""
 
 _MANY: Final = RateLimit(requests=1_000_000, seconds=60, burst=1_000_000)
 
@@ -54,10 +54,10 @@ def served(settings: Redis, text: str = "Old.", *more: str) -> Table:
 
 
 class CountingDialer(Dialer):
-    """Counts what calls ask of Redis; what the link does by itself is not counted.
+    """Counts the requests of calls to Redis, without those of the link itself.
 
     Attributes:
-        asked: How many connections and commands there were.
+        asked: The number of connections and commands.
     """
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class Replica(Running):
 
     Attributes:
         dialer: Connects to Redis.
-        redis: Has the link.
+        redis: Provides the link.
     """
 
     def __init__(self, root: RootKey, settings: Redis, values: Values) -> None:
@@ -109,17 +109,17 @@ class Replica(Running):
         executor.results["report"], executor.looks = _report, [text_result("done")]
 
     async def is_up(self) -> bool:
-        """Tell whether Redis is available."""
+        """Return whether Redis is available."""
         return self.redis.link is not None and self.redis.link.is_up
 
     async def ask(self, request: HttpRequest) -> tuple[int, JsonObject]:
-        """Send a request; return the status and the answer, empty where it has no body."""
+        """Send a request; return the status and the response, which is empty without a body."""
         async with self.send(request) as answer:
             body = await answer.read()
             return answer.status, json.loads(body) if body else {}
 
     async def knows(self, session: str) -> bool:
-        """Tell whether a session is served."""
+        """Return whether a session is known."""
         status, _ = await self.ask(legacy("ping", mcp_session_id=session))
         assert status in (200, 404)
         return status == 200
@@ -149,7 +149,7 @@ class Replica(Running):
 
 
 async def _report(call: Call) -> ToolResult | Job:
-    """Accept a call, where its client can be given a task."""
+    """Accept a call as a job if its client supports tasks."""
     return Job("/jobs/7", 0.05) if call.takes_jobs else text_result("done")
 
 
@@ -158,7 +158,7 @@ _NUMBERS: Final = itertools.count(1)
 
 @asynccontextmanager
 async def replicas(settings: Redis, values: Values) -> AsyncIterator[tuple[Replica, Replica]]:
-    """Run two gateways of one server, until both have reached Redis and the block ends."""
+    """Run two gateways of one server that are connected to Redis until the block ends."""
     root = RootKey(b"k" * 32)
     async with AsyncExitStack() as stack:
         found = [Replica(root, settings, values) for _ in range(2)]
@@ -172,11 +172,11 @@ async def replicas(settings: Redis, values: Values) -> AsyncIterator[tuple[Repli
 
 
 class Traffic:
-    """Clients without sessions, and what they met with.
+    """Clients without sessions, and the outcomes of their calls.
 
     Attributes:
-        answered: How many calls were answered as they must be.
-        failed: A sentence for each other call.
+        answered: The number of calls with the correct response.
+        failed: A message for each other call.
     """
 
     def __init__(self, *to: Replica) -> None:
@@ -194,7 +194,7 @@ class Traffic:
         await eventually(made, expected=True)
 
     async def run(self) -> None:
-        """Call one replica after the other, until cancelled."""
+        """Call the replicas in turn until cancelled."""
         for number in itertools.count():
             for request in _requests(number):
                 await self._call(next(self._replicas), request)
@@ -229,7 +229,7 @@ def _requests(number: int) -> list[HttpRequest]:
 
 @asynccontextmanager
 async def traffic(*to: Replica) -> AsyncIterator[Traffic]:
-    """Have clients call until the block ends."""
+    """Run clients that send calls until the block ends."""
     met = Traffic(*to)
     running = [asyncio.create_task(met.run()) for _ in range(2)]
     try:
@@ -243,7 +243,7 @@ async def traffic(*to: Replica) -> AsyncIterator[Traffic]:
 
 
 class Work:
-    """What the tool `build` does: work that ends when the test says so."""
+    """The work of the tool `build`, which ends when the test says so."""
 
     def __init__(self, *by: Replica) -> None:
         self.began, self.ends = asyncio.Event(), asyncio.Event()

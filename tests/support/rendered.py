@@ -1,4 +1,4 @@
-"""What becomes of a server and what it selects, where everything that they refer to exists."""
+"""The children of a server, if everything that it and its objects refer to exists."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ FACTS = Facts(
 
 
 def rendered(server: Object, members: Iterable[Object]) -> list[Child]:
-    """Return the children of a server, by what the operator itself does to get at them.
+    """Return the children of a server, built with the functions of the operator.
 
     Raises:
         InvalidError: The spec of the server cannot be read.

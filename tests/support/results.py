@@ -1,4 +1,4 @@
-"""Results of calls that ask for nothing, and do not go on."""
+"""Results of calls that need no input and do not become jobs."""
 
 from __future__ import annotations
 

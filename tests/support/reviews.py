@@ -1,4 +1,4 @@
-"""What a user may do, as `kubectl auth can-i` asks the API server."""
+"""The permissions of a user, as `kubectl auth can-i` reads them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.permissions import Permission
 async def allowed_in(
     client: Client, namespace: str, user: str, permissions: Iterable[Permission]
 ) -> set[Permission]:
-    """Return which of some permissions a user has in a namespace; in all of them, if empty."""
+    """Return which of some permissions a user has in a namespace, or in all if empty."""
     return {each for each in permissions if await _is_allowed(client, namespace, user, each)}
 
 

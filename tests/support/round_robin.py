@@ -1,6 +1,6 @@
-"""A proxy in front of replicas that gives each request to the next one, as a Service may.
+"""A proxy that sends each request to the next replica, as a Service can do.
 
-One that listens no more is passed over, as Services pass over pods that are about to stop.
+Replicas that no longer listen are skipped, as a Service skips terminating pods.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ async def round_robin(urls: Sequence[str], port: int = 0) -> AsyncIterator[str]:
 
     Args:
         urls: The replicas' endpoints, which have the same path.
-        port: Where to listen; 0 for any free port.
+        port: The port to listen on; 0 for any free port.
 
     Yields:
         The URL of the endpoint.

@@ -1,4 +1,4 @@
-"""A gateway that listens on loopback, and a client of it."""
+"""A gateway on loopback, and a client."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from support.mcp_http import legacy, message_of, table
 
 
 class Running:
-    """A gateway that listens, and a client of it."""
+    """A listening gateway, and a client."""
 
     def __init__(self, app: GatewayApp, current: Current, executor: FakeExecutor) -> None:
         self.app = app
@@ -35,7 +35,7 @@ class Running:
         return f"http://127.0.0.1:{self.app.port}/mcp"
 
     def send(self, request: HttpRequest, **headers: str) -> Any:
-        """Send a request value; to be used as an async context manager."""
+        """Send a request value; use it as an async context manager."""
         given = {name: value for name, value in request.headers.items() if name != "host"}
         return self.client.request(
             request.method, self.url, data=request.body, headers=given | headers

@@ -1,4 +1,4 @@
-"""Values that a JSON Schema allows, as a careful caller would make them."""
+"""Example values that are valid for a JSON Schema."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ _TEXTS: Final = {
     "byte": base64.b64encode(b"bytes").decode(),
 }
 _ITEMS: Final = 2
-"""Items of a list; one item of a form is taken for no list by some readers."""
+"""Items of a list; some readers do not recognize a list with one item in a form."""
 
 _DEEPEST: Final = 12
-"""Levels at which lists are filled."""
+"""The depth down to which lists get items."""
 
 
 class Examples:
-    """Makes values for the schemas within one schema."""
+    """Creates values for the schemas within one schema."""
 
     def __init__(self, schema: Mapping[str, Any], optional_depth: int = 1) -> None:
-        """Take in the schema whose definitions references mean.
+        """Set the schema to which references point.
 
         Args:
             schema: The schema.
-            optional_depth: Down to which level fields are made that are not required.
+            optional_depth: The depth down to which optional fields get values.
         """
         self._root = schema
         self._optional_depth = optional_depth
@@ -62,7 +62,7 @@ class Examples:
         return self._typed(schema, depth)
 
     def _chosen(self, schema: Mapping[str, Any], keyword: str) -> dict[str, Any]:
-        """Return one schema that says what a schema and its branches, or one of them, say."""
+        """Return a schema merged with all of its branches, or with one of them."""
         branches = schema[keyword] if keyword == "allOf" else [self._first(schema[keyword])]
         result = {key: value for key, value in schema.items() if key != keyword}
         for branch in map(self._followed, branches):
@@ -79,7 +79,7 @@ class Examples:
         return schema if isinstance(schema, dict) else {}
 
     def _first(self, branches: list[Any]) -> Any:
-        """Return the alternative that is made first: the first that is not null."""
+        """Return the first alternative that is not null."""
         real = [one for one in branches if one != {"type": "null"}]
         return real[0] if real else {}
 
@@ -148,7 +148,7 @@ def _text(schema: Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=1000)
 def _matching(pattern: str, length: int) -> str:
-    """Return a text that matches an expression, always the same."""
+    """Return a text that matches a regular expression, always the same one."""
     strategy = st.from_regex(
         pattern, alphabet=st.characters(codec="ascii", categories=("L", "N", "P", "S"))
     )

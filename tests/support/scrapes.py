@@ -43,25 +43,25 @@ class Point:
 
 
 Scrape = Mapping[str, Point]
-"""Points by their series, written as PromQL does."""
+"""Points by series, in the notation of PromQL."""
 
 
 @cache
 def groups() -> list[dict[str, Any]]:
-    """Return the groups of rules that come with the product; shared, so not to be changed."""
+    """Return the rule groups of the product, which are shared and must not be changed."""
     document = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))
     found: list[dict[str, Any]] = document["spec"]["groups"]
     return found
 
 
 def rules() -> list[dict[str, Any]]:
-    """Return the alerts that come with the product."""
+    """Return the alerts of the product."""
     return [rule for group in groups() for rule in group["rules"]]
 
 
 @cache
 def asked_metrics() -> frozenset[str]:
-    """Return every name in the rules that could be a metric's."""
+    """Return every name in the rules that could be that of a metric."""
     return names(rule["expr"] for rule in rules())
 
 
@@ -76,8 +76,8 @@ def scraped(
     """Read a page of `/metrics` as Prometheus does, but only some metrics.
 
     Args:
-        text: The page; None where nobody answered.
-        now: When, in Unix seconds. promtool's time begins at 0, so times are moved by this.
+        text: The page; None without a response.
+        now: The Unix time of the scrape. Times are shifted, because promtool starts at 0.
         wanted: The names of the metrics; those that some alert asks for when left out.
         honor_labels: Whether a label of a sample replaces that of the target. Otherwise, the
             prefix `exported_` is added to the label of the sample.
@@ -100,12 +100,12 @@ def scraped(
 
 
 def extended(before: Scrape, begun: Scrape, during: Scrape) -> dict[str, str]:
-    """Extend scrapes to the series of hours, in promtool's notation: one value a minute.
+    """Extend scrapes to series of several hours, in promtool's notation: one value a minute.
 
     Args:
-        before: What was scraped while all was well.
-        begun: What was scraped when the fault had begun.
-        during: What was scraped a while later; counters grow each minute by the difference.
+        before: The scrape before the fault.
+        begun: The scrape after the fault has started.
+        during: A later scrape; counters grow by the difference each minute.
     """
     series = {}
     for name in before.keys() | during.keys():
@@ -125,10 +125,10 @@ def extended(before: Scrape, begun: Scrape, during: Scrape) -> dict[str, str]:
 def firing(
     promtool: Path, series: Mapping[str, str], minutes: Sequence[int] = MINUTES
 ) -> dict[int, set[str]]:
-    """Return the alerts that fire at each minute, as promtool says.
+    """Return the alerts that fire at each minute, evaluated by promtool.
 
     Raises:
-        RuntimeError: promtool does not evaluate the rules; with what it says.
+        RuntimeError: promtool cannot evaluate the rules; with its output.
     """
     test = {
         "interval": "1m",
@@ -151,7 +151,7 @@ def firing(
             check=False,
         )
     said = done.stdout + done.stderr
-    # It complains of each alert that fires although none was expected.
+    # promtool reports each firing alert as a failure, because none is expected.
     found = re.findall(r"alertname: (\w+), time: (\w+)", said)
     if bool(found) != bool(done.returncode):
         raise RuntimeError(f"promtool test rules: {said}")
@@ -163,16 +163,16 @@ def firing(
 
 
 def alerts(promtool: Path, before: Scrape, begun: Scrape, during: Scrape) -> set[str]:
-    """Return the alerts that fire at any of `MINUTES` after scrapes; see `extended`.
+    """Return the alerts that fire at any of `MINUTES` for scrapes; see `extended`.
 
     Raises:
-        RuntimeError: promtool does not evaluate the rules; with what it says.
+        RuntimeError: promtool cannot evaluate the rules; with its output.
     """
     return set[str]().union(*firing(promtool, extended(before, begun, during)).values())
 
 
 def _duration(minutes: int) -> str:
-    """Write minutes as Prometheus writes durations."""
+    """Return minutes as a duration of Prometheus."""
     hours, rest = divmod(minutes, 60)
     return (f"{hours}h" if hours else "") + (f"{rest}m" if rest else "")
 

@@ -1,4 +1,4 @@
-"""What a script sees of a server, by the commands that docs/how-to/troubleshooting.md shows."""
+"""The commands for scripts in docs/how-to/troubleshooting.md, run for a server."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SERVER = "shop"
 
 
 class Script:
-    """Runs kubectl in one namespace; a test is skipped where there is none.
+    """Runs kubectl in one namespace; skips the test without kubectl.
 
     Args:
-        kubeconfig: Of the cluster.
-        namespace: Where the server is.
-        folder: An empty one, for what kubectl keeps of what it knows about the cluster.
+        kubeconfig: The kubeconfig of the cluster.
+        namespace: The namespace of the server.
+        folder: An empty folder for the caches of kubectl.
     """
 
     def __init__(self, kubeconfig: Path, namespace: str, folder: Path) -> None:
@@ -36,22 +36,22 @@ class Script:
         text = GUIDE.read_text(encoding="utf-8").partition("To wait for a server in a script")[2]
         self._wait, self._why = re.findall(r"^\$ kubectl (.+)$", text, re.MULTILINE)[:2]
 
-    async def goes_on(self) -> bool:
-        """Wait for the server, and tell whether `kubectl wait` then lets a script go on."""
+    async def wait_succeeds(self) -> bool:
+        """Run `kubectl wait` for the server, and return whether it succeeds."""
         code, _, problem = await self._run(self._wait, f"--timeout={HANG_SECONDS}s")
         assert code == 0, problem
         return True
 
-    async def is_held_up(self) -> bool:
-        """Look once, and tell whether `kubectl wait` holds a script up."""
+    async def wait_times_out(self) -> bool:
+        """Run `kubectl wait` with a short timeout, and return whether it times out."""
         code, _, problem = await self._run(self._wait, "--timeout=0s")
         if code == 0:
             return False
         assert (code, "condition not met" in problem) == (1, True), problem
         return True
 
-    async def why(self) -> dict[str, str]:
-        """Return the status and reason of each condition that is printed, by its type."""
+    async def conditions(self) -> dict[str, str]:
+        """Return the printed status and reason of each condition, by type."""
         code, lines, problem = await self._run(self._why)
         assert code == 0, problem
         told = (line.partition(":")[0].partition("=") for line in lines.splitlines())

@@ -1,4 +1,4 @@
-"""An API server that answers as the test says, for what a real one cannot be made to do."""
+"""An API server with scripted responses, for behavior that a real one cannot be made to show."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class ScriptedApi:
-    """Gives the scripted answers in turn; a request beyond the script is answered with 599."""
+    """Sends the scripted responses in order; after the last, it responds with 599."""
 
     def __init__(self) -> None:
         self.received: list[Received] = []
@@ -57,7 +57,7 @@ class ScriptedApi:
     def answer(
         self, body: Any, *, status: int = 200, headers: Mapping[str, str] | None = None
     ) -> None:
-        """Answer with JSON, or with text or bytes as they are."""
+        """Add a response with JSON, text or bytes."""
         raw = body if isinstance(body, (bytes, str)) else json.dumps(body)
         data = raw.encode() if isinstance(raw, str) else raw
 
@@ -67,10 +67,10 @@ class ScriptedApi:
         self._answers.append(send)
 
     def stream(self, *chunks: Any, cut: bool = False) -> None:
-        """Answer with a watch: JSON documents, one a line, or bytes as they are.
+        """Add a watch as the response: JSON documents, one per line, or bytes.
 
         Args:
-            chunks: What is sent.
+            chunks: The data to send.
             cut: Break the connection instead of ending the stream.
         """
 
@@ -88,7 +88,7 @@ class ScriptedApi:
         self._answers.append(send)
 
     def hang(self) -> None:
-        """Do not answer at all."""
+        """Add a request without a response."""
 
         async def send(_: web.Request) -> web.StreamResponse:
             await asyncio.Event().wait()
@@ -97,7 +97,7 @@ class ScriptedApi:
         self._answers.append(send)
 
     def fail(self, status: int, reason: str = "", message: str = "no", **details: Any) -> None:
-        """Answer with a Status."""
+        """Add a Status as the response."""
         self.answer(failure(status, reason, message, **details), status=status)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
@@ -130,7 +130,7 @@ def failure(status: int, reason: str = "", message: str = "no", **details: Any) 
 
 
 def configuration(url: str, token: str = "secret") -> Configuration:  # noqa: S107  # opens nothing
-    """Return a configuration as the loaders make it."""
+    """Return a configuration like those of the loaders."""
     made = Configuration()
     made.host = url
     made.api_key[BEARER] = f"Bearer {token}"
@@ -145,7 +145,7 @@ async def scripted_client(
     load: ConfigurationLoader | None = None,
     refresh_every: float = 60.0,
 ) -> AsyncIterator[Client]:
-    """Give a client of the scripted server."""
+    """Connect a client to the scripted server until the block ends."""
 
     async def scripted() -> Configuration:
         return configuration(api.url)

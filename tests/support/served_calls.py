@@ -1,4 +1,4 @@
-"""Objects as their authors write them, served by a real gateway before a real backend."""
+"""Custom resources that a real gateway serves, with a real backend."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOT_ECHOED = frozenset({"host", "user-agent", "accept", "accept-encoding", "cont
 
 @dataclass(frozen=True)
 class Said:
-    """What a backend answers."""
+    """A response of the backend."""
 
     body: bytes | str = b""
     content_type: str = ""
@@ -37,7 +37,7 @@ class Said:
 
 
 class Backend:
-    """Answers every path with what is said of it, and any other with what was asked, as JSON."""
+    """Sends the response for a path; for any other path, returns the request as JSON."""
 
     def __init__(self, answers: Mapping[str, Said]) -> None:
         self._answers = answers
@@ -65,7 +65,7 @@ async def _echo(request: web.BaseRequest) -> JsonObject:
 
 
 class Served:
-    """A gateway, and a client of it that speaks MCP by hand."""
+    """A gateway, and a client that sends MCP messages directly."""
 
     def __init__(self, url: str, client: aiohttp.ClientSession) -> None:
         self.url = url
@@ -74,7 +74,7 @@ class Served:
         """Headers that a request has only if a test gives them."""
 
     async def ask(self, method: str, /, *more: tuple[str, str], **params: Any) -> JsonObject:
-        """Send a request with more header lines; return its result, or its error."""
+        """Send a request with additional header lines; return its result or error."""
         asked = modern(method, params)
         headers = [(name, value) for name, value in asked.headers.items()]
         headers = [one for one in headers if one[0] not in self.own_headers]
@@ -89,7 +89,7 @@ class Served:
         return await self.ask("tools/call", *more, name=name, arguments=arguments or {})
 
     async def request_of(self, name: str, arguments: JsonObject) -> JsonObject:
-        """Call a tool whose backend tells what it was asked."""
+        """Call a tool, and return the request that its backend received."""
         result = await self.call(name, arguments)
         assert not result.get("isError"), result["content"]
         told: JsonObject = json.loads(result["content"][0]["text"])

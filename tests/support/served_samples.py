@@ -1,4 +1,4 @@
-"""`mcp-operator serve` on the samples, as a user starts it."""
+"""`mcp-operator serve` with the samples, as a user starts it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MODULE = [sys.executable, "-m", "mcp_operator"]
 
 
 def start(processes: ProcessGroup, command: Sequence[str] = MODULE) -> tuple[str, Child]:
-    """Serve the samples on a port of their own; return the endpoint's URL."""
+    """Serve the samples on a free port; return the URL of the endpoint."""
     port = free_port()
     arguments = ("serve", SAMPLES, "--demo-backend", f"--port={port}")
     return f"http://127.0.0.1:{port}/mcp", processes.start("serve", [*command, *arguments])
 
 
 async def reachable(url: str, child: Child | None = None) -> None:
-    """Wait until something answers at a URL, whatever it says, unless a child ends before."""
+    """Wait until there is any response at a URL; fail if a child exits first."""
 
     async def answers() -> bool:
         if child is not None:

@@ -1,4 +1,4 @@
-"""A cluster with a server, its reconciler, and pods that answer as a test says."""
+"""A cluster with a server, its reconciler, and pods whose responses a test sets."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Noon:
 
 
 class Bench:
-    """A cluster with a server, the server's reconciler, and pods that answer as the test says."""
+    """A cluster with a server, its reconciler, and pods whose responses the test sets."""
 
     def __init__(self, scope: Scope | None = None) -> None:
         self.cluster = CachedCluster(scope)
@@ -78,20 +78,20 @@ class Bench:
         )
 
     async def ask(self, pod: Pod, digest: str) -> Answer:
-        """Answer for a pod: with what is asked for, or with what the test says it serves."""
+        """Respond for a pod with the requested catalog, or with the one that the test sets."""
         if self.serves == "nothing":
             raise AskError("cannot be reached")
         return Answer(self.serves or digest, self.lacks, self.redis)
 
     async def reconcile(self) -> float | None:
-        """Reconcile; return the seconds until the next time."""
+        """Reconcile; return the seconds until the next reconciliation."""
         result = await self.reconciler.reconcile(SHOP)
         if (MCPSERVERS, SHOP) in self.cluster.objects:
             MCPServerStatus.model_validate(self.status)
         return result.requeue_after if result else None
 
     async def settled(self) -> None:
-        """Reconcile, let the pods answer, and reconcile again."""
+        """Reconcile, let the pods respond, and reconcile again."""
         await self.reconcile()
         await asyncio.sleep(CONFIRM_GRACE_SECONDS)
         await self.reconcile()
@@ -106,7 +106,7 @@ class Bench:
         )
 
     def available(self) -> None:
-        """Let the Deployment have its pods."""
+        """Set the status of the Deployment to available."""
         conditions = [{"type": "Available", "status": "True"}]
         status = {"conditions": conditions, "replicas": 1, "readyReplicas": 1}
         self.cluster.put("Deployment", "mcp-server-shop", status=status)
@@ -127,14 +127,14 @@ class Bench:
         return sorted(name for name in found if name.startswith(CONFIG.name))
 
     def catalog(self) -> Catalog:
-        """Put the catalog together from its ConfigMaps."""
+        """Read the catalog from its ConfigMaps."""
         names = self.shards()
         index = Index.model_validate_json(self.child(CONFIGMAPS)["data"][INDEX_KEY])
         raw = [self.child(CONFIGMAPS, Key("demo", name))["binaryData"][SHARD_KEY] for name in names]
         return decode(index, [base64.b64decode(shard) for shard in raw])
 
     def refuse(self, resource: Resource, verb: str, error: ApiError = FORBIDDEN) -> None:
-        """Refuse writes of one kind from now on."""
+        """Refuse writes of a resource from now on."""
 
         def refuse(which: str, obj: Object) -> None:
             if which == verb and obj["kind"] == resource.kind:

@@ -1,4 +1,4 @@
-"""`mcp-operator serve` in this process, until it gets the signal that a user would send."""
+"""`mcp-operator serve` in this process, which a signal stops."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def write(folder: Path, *documents: str) -> Path:
 
 @asynccontextmanager
 async def serving(chosen: ServeSettings) -> AsyncIterator[str]:
-    """Gives the URL of the endpoint; ends with the signal that a user would send."""
+    """Run the command; yield the URL of the endpoint; stop it with SIGINT or SIGTERM."""
     task = asyncio.create_task(run_serve(chosen))
 
     async def listens() -> bool:

@@ -23,7 +23,7 @@ def report(mode: str = "Auto", **fields: Any) -> ToolEntry:
 
 @asynccontextmanager
 async def serving(*tools: ToolEntry, **settings: Any) -> AsyncIterator[Server]:
-    """Serve tools; nothing runs any more in the end."""
+    """Serve tools; check at the end that no task is running."""
     server = Server(*tools, clock=LoopClock(), **settings)
     yield server
     server.endpoint.close_streams()
@@ -40,7 +40,7 @@ async def call(server: Server, **arguments: Any) -> JsonObject:
 
 
 async def begin(server: Server, **arguments: Any) -> str:
-    """Return the id of the task that a call becomes."""
+    """Start a call that becomes a task, and return the id of the task."""
     result = await call(server, **arguments)
     assert result["resultType"] == "task"
     task_id: str = result["taskId"]
@@ -52,5 +52,5 @@ async def look(server: Server, task_id: str) -> JsonObject:
 
 
 async def settled() -> None:
-    """Let everything happen that takes no time."""
+    """Run the event loop until it is idle."""
     await asyncio.sleep(0.001)

@@ -1,4 +1,4 @@
-"""A user of one namespace, who creates objects with just what a test has to specify."""
+"""A user of one namespace, who creates objects with defaults for most fields."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Shop:
     async def create(
         self, kind: str, name: str, *, labels: dict[str, str] | None = None, **content: Any
     ) -> Object:
-        """Create an object; `content` is what stands beside its metadata."""
+        """Create an object; `content` has its fields besides the metadata."""
         resource = KINDS[kind]
         metadata = {"name": name, "namespace": self.namespace, "labels": labels or {}}
         head = {"apiVersion": resource.api_version, "kind": kind, "metadata": metadata}
@@ -51,7 +51,7 @@ class Shop:
         return await self.create("Service", name, spec=spec)
 
     async def server(self, name: str, team: str | None = None, **spec: Any) -> Object:
-        """Create a server that selects the label `team`, by default its own name."""
+        """Create a server that selects a team by label, by default its own name."""
         selector = {"matchLabels": {"team": team or name}}
         return await self.create("MCPServer", name, spec={"toolSelector": selector} | spec)
 
@@ -69,7 +69,7 @@ class Shop:
         return await self.create("MCPResource", name, labels={"team": team}, spec=given)
 
     async def patch(self, kind: str, name: str, **change: Any) -> Object:
-        """Merge a change into an object."""
+        """Send a merge patch for an object."""
         return await self.client.merge_patch(KINDS[kind], self.key(name), change)
 
     async def label(self, kind: str, name: str, team: str | None) -> Object:
@@ -82,7 +82,7 @@ class Shop:
         return await self.client.get(KINDS[kind], self.key(name))
 
     async def find(self, resource: Resource, name: str) -> Object | None:
-        """Return an object of any resource; None where there is none."""
+        """Return an object of any resource; None if it does not exist."""
         try:
             return await self.client.get(resource, self.key(name))
         except ApiError as error:
@@ -91,15 +91,15 @@ class Shop:
             raise
 
     async def condition(self, kind: str, name: str, type_: str) -> tuple[str, str, str]:
-        """Return (status, reason, message) of a condition, empty texts before there is one."""
+        """Return (status, reason, message) of a condition; empty texts if it does not exist."""
         status = (await self.get(kind, name)).get("status") or {}
         for condition in status.get("conditions") or ():
             if condition["type"] == type_:
                 return condition["status"], condition["reason"], condition["message"]
         return "", "", ""
 
-    async def told(self, kind: str, name: str, type_: str, reason: str) -> str:
-        """Wait for a condition's reason, and return its message."""
+    async def wait_for_reason(self, kind: str, name: str, type_: str, reason: str) -> str:
+        """Wait until a condition has a reason, and return its message."""
 
         async def read() -> str:
             return (await self.condition(kind, name, type_))[1]
@@ -114,7 +114,7 @@ class Shop:
         return {each["reason"] for each in events if each["regarding"]["name"] == name}
 
     async def warnings(self) -> list[tuple[str, str]]:
-        """Return the name of the object and the reason of each Event that is a warning."""
+        """Return the object's name and the reason of each warning Event."""
         pages = self.client.list_pages(EVENTS, namespace=self.namespace)
         events = [event async for page in pages for event in page.items]
         return [
@@ -124,12 +124,12 @@ class Shop:
         ]
 
     async def replicas(self, server: str) -> int:
-        """Return how many pods the server's status counts."""
+        """Return the number of pods in the server's status."""
         status = (await self.get("MCPServer", server)).get("status") or {}
         return int(status.get("replicas", 0))
 
     async def synced(self, server: str) -> int:
-        """Return how many pods the server's status says to have its catalog."""
+        """Return the number of pods in the server's status that have its catalog."""
         status = (await self.get("MCPServer", server)).get("status") or {}
         return int(status.get("syncedReplicas", 0))
 
@@ -139,10 +139,10 @@ class Shop:
         return [pod async for page in pages for pod in page.items]
 
     async def catalog(self, server: str) -> Catalog | None:
-        """Read a server's catalog back from its ConfigMaps, as a gateway does.
+        """Read a server's catalog from its ConfigMaps, as a gateway does.
 
         Returns:
-            The catalog; None before there is one, and between the writes of its shards.
+            The catalog; None if there is none, or between the writes of its shards.
         """
         try:
             first = await self.client.get(CONFIGMAPS, self.key(config_name(server)))
@@ -161,10 +161,10 @@ class Shop:
         return None
 
     async def served(self, server: str) -> dict[str, str] | None:
-        """Return what a server's catalog holds, tools and prompts and resources, by name.
+        """Return the tools, prompts and resources in a server's catalog, by name.
 
         Returns:
-            For each name its description, or for resources its text; None before there is one.
+            The description of each, or the text of a resource; None without a catalog.
         """
         catalog = await self.catalog(server)
         if catalog is None:

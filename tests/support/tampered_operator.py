@@ -1,4 +1,4 @@
-"""Runs the operator with a clock that can be set, and frozen at the worst moment on request.
+"""Runs the operator with a clock that can be set, and that stops before a write on request.
 
     python tampered_operator.py DIRECTORY operator ...
 

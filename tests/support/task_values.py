@@ -1,4 +1,4 @@
-"""Tasks for tests, with everything filled in that a test does not care about."""
+"""Tasks for tests, with defaults for everything that a test does not specify."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAME_FORM: JsonObject = {
 
 
 def a_task(**fields: Any) -> Task:
-    """Return a task that has just been created."""
+    """Return a new task."""
     given: dict[str, Any] = {
         "id": new_id(),
         "tool": "report",
@@ -43,7 +43,7 @@ def a_task(**fields: Any) -> Task:
 
 
 class LoopClock:
-    """Wall-clock time that goes with the loop's."""
+    """A wall clock that advances with the time of the event loop."""
 
     def __init__(self) -> None:
         self._began = asyncio.get_running_loop().time()
@@ -59,7 +59,7 @@ def taking_tasks(
     declared: JsonObject | None = None,
     **headers: str,
 ) -> HttpRequest:
-    """Return a request of a client that declares the extension, and that it can be asked."""
+    """Return a request of a client that supports the tasks extension and elicitation."""
     declared = {"elicitation": {}} if declared is None else declared
     meta = META | {spec.CAPABILITIES_META: {"extensions": {spec.TASKS: {}}, **declared}}
     return modern(method, {"_meta": meta, **(params or {})}, **headers)

@@ -1,4 +1,4 @@
-"""Something between a client and a server: a delay, and TLS in place of plain text."""
+"""A TCP proxy that delays responses, and that can terminate TLS."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from contextlib import asynccontextmanager, suppress
 async def tcp_proxy(
     port: int, *, delay: float | Callable[[], float] = 0.0, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[int]:
-    """Pass bytes on to a port of this machine, the server's after a delay.
+    """Forward bytes to a port of this machine, and those of the server after a delay.
 
-    The delay is in seconds; a function is asked again for each.
+    The delay is in seconds, or a function that is called for each chunk.
 
     Yields the port to connect to.
     """
@@ -30,7 +30,7 @@ async def tcp_proxy(
         except OSError:
             writer.close()
             return
-        with suppress(asyncio.CancelledError):  # the proxy goes
+        with suppress(asyncio.CancelledError):  # the proxy stops
             await asyncio.gather(
                 _pass_on(reader, far_writer, lambda: 0.0), _pass_on(far_reader, writer, late)
             )

@@ -1,4 +1,4 @@
-"""Clients that go on calling a server while its pods come and go."""
+"""Clients that keep calling a server while its pods are replaced."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from support.pods import PODS
 from support.waiting import hang_guard
 
 PROPAGATION = 0.5
-"""Seconds until a Service's connections follow a change of its pods. In a cluster the
-EndpointSlice controller and kube-proxy, which collects changes for a second, take about as long."""
+"""Seconds until the connections of a Service follow a change of its pods. In a cluster, the
+EndpointSlice controller and kube-proxy, which batches changes for a second, take about as long."""
 
 URL = "http://localhost:8080/mcp"
-"""The name is one that a gateway on loopback lets itself be called by."""
+"""A host name that a gateway on loopback accepts."""
 
 THINKING = 0.05
-"""Seconds that a client may take between two calls."""
+"""The maximum pause in seconds between two calls of a client."""
 
 _LOOK = 0.1
 
 
 class Traffic:
-    """What the clients met with.
+    """The outcomes of the calls of all clients.
 
     Attributes:
-        answered: How many calls each pod answered, by its address.
-        failed: A sentence for each call that was not answered as it must be.
+        answered: The number of calls that each pod answered, by its address.
+        failed: A message for each call without the correct response.
     """
 
     def __init__(self) -> None:
@@ -50,18 +50,18 @@ class Traffic:
 
 
 class _Service:
-    """Stands for kube-proxy: knows the ready pods, and learns of changes late."""
+    """Acts as kube-proxy: tracks the ready pods, with a delay."""
 
     def __init__(self) -> None:
         self._addresses: list[str] = []
         self._changed = asyncio.Event()
 
     def choose(self) -> str:
-        """Return the address that a new connection leads to."""
+        """Return the address for a new connection."""
         return random.choice(self._addresses)  # noqa: S311 - balances load
 
     async def follow(self, client: Client, namespace: str) -> None:
-        """Look at the pods until cancelled."""
+        """Track the pods until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             pages = client.list_pages(PODS, namespace=namespace)
@@ -70,7 +70,7 @@ class _Service:
             await asyncio.sleep(_LOOK)
 
     async def until(self, holds: Callable[[list[str]], bool]) -> None:
-        """Wait until something holds of the addresses that connections are led to."""
+        """Wait until a condition holds for the addresses of new connections."""
         while not holds(self._addresses):
             await self._changed.wait()
 
@@ -81,7 +81,7 @@ class _Service:
 
 
 class _Route(AbstractResolver):
-    """Leads the connections of one client to pods; `address` is that of the latest."""
+    """Routes the connections of one client to pods; `address` is that of the latest."""
 
     def __init__(self, service: _Service) -> None:
         self._service = service
@@ -98,17 +98,17 @@ class _Route(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Have nothing to close."""
+        """Do nothing: there is nothing to close."""
 
 
 @contextlib.asynccontextmanager
 async def traffic(
     client: Client, kubelet: Kubelet, tool: str, *, clients: int, arguments: Callable[[], Object]
 ) -> AsyncIterator[Traffic]:
-    """Have clients call a tool, one call after the other, until the block ends.
+    """Run clients that call a tool, one call after the other, until the block ends.
 
-    Each keeps its connection, and so its pod, for as long as the pod lets it: the worst that a
-    client of a Service can do.
+    Each keeps its connection, and therefore its pod, as long as the pod allows: the worst case for
+    a Service.
     """
     service, met, stop = _Service(), Traffic(), asyncio.Event()
     following = asyncio.create_task(service.follow(client, kubelet.namespace))

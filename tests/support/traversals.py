@@ -1,4 +1,4 @@
-"""Values of a path that would leave their segment, for some server or other."""
+"""Path arguments that escape their segment on some servers."""
 
 TRAVERSALS = [
     ".",

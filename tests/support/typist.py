@@ -1,4 +1,4 @@
-"""Somebody at a terminal, who answers what a command of this process asks."""
+"""A user at a terminal, who answers the prompts of a command in this process."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from contextlib import contextmanager
 import pytest
 
 PROMPTS = (": ", ") ")
-"""How lines end after which a command waits for an answer."""
+"""The endings of prompts."""
 
 
 class Typist:
-    """Reads what the terminal shows, and types one answer after the other.
+    """Reads the terminal, and types one answer after the other.
 
     Attributes:
-        seen: What the terminal has shown.
+        seen: The output on the terminal.
     """
 
     def __init__(self, screen: int) -> None:
@@ -28,7 +28,7 @@ class Typist:
         self.seen = ""
 
     async def answer(self, *answers: str) -> None:
-        """Wait for as many prompts, and answer each; an answer of Ctrl-D is `\\x04`."""
+        """Wait for a prompt for each answer, and type it; Ctrl-D is `\\x04`."""
         for text in answers:
             while not self.seen.endswith(PROMPTS):
                 self.seen += await self._shown()
@@ -48,7 +48,7 @@ class Typist:
 
 @contextmanager
 def typist(monkeypatch: pytest.MonkeyPatch) -> Iterator[Typist]:
-    """Make a terminal the standard input and the standard error; it does not echo."""
+    """Use a terminal without echo as the standard input and the standard error."""
     screen, device = pty.openpty()
     modes = termios.tcgetattr(device)
     modes[3] &= ~termios.ECHO

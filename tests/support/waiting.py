@@ -1,4 +1,4 @@
-"""Waiting for what a cluster does in its own time."""
+"""Waiting for asynchronous changes, for example in a cluster."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ T = TypeVar("T")
 HANG_SECONDS = float(os.environ.get("MCP_OPERATOR_TEST_HANG_SECONDS") or 300.0)
 """Seconds after which a wait counts as hung.
 
-No test expects anything within this time: it is many times what the slowest wait takes on a busy
-machine, and only ends a test that would otherwise never end.
+No test depends on this time: it is many times longer than the slowest wait on a busy machine, and
+only ends a test that would otherwise never end.
 """
 
 
 def hang_guard() -> asyncio.Timeout:
-    """End a block that hangs with a TimeoutError."""
+    """Raise TimeoutError in a block that takes longer than `HANG_SECONDS`."""
     return asyncio.timeout(HANG_SECONDS)
 
 
@@ -29,16 +29,16 @@ async def eventually(
     seconds: float = HANG_SECONDS,
     every: float = 0.02,
 ) -> T:
-    """Read again and again until what is read equals `expected`, and return it.
+    """Read repeatedly until the value equals `expected`, and return it.
 
     Args:
-        read: Reads it.
-        expected: What it has to equal.
-        seconds: How long to wait; longer than by default only where the product itself waits.
-        every: Seconds between two looks.
+        read: Reads the value.
+        expected: The expected value.
+        seconds: The timeout; longer than the default only if the product itself waits.
+        every: Seconds between two reads.
 
     Raises:
-        AssertionError: It never did; with what was read last.
+        AssertionError: The value differed until the timeout; with the last value.
     """
     deadline = asyncio.get_running_loop().time() + seconds
     while True:

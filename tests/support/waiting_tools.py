@@ -1,4 +1,4 @@
-"""A tool whose call only ends when its client cancels it, and one that tells that it has."""
+"""A tool whose call ends only when the client cancels it, and one that reports that."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.entries import backend, tool
 WAITING_TOOLS = (
     tool(
         "test_wait",
-        backend("/wait", timeout_seconds=600.0),  # longer than anybody waits for its end
+        backend("/wait", timeout_seconds=600.0),  # longer than any test waits for its end
         description="Reports progress once, and waits until the call is cancelled.",
         response=ResponseMapping(native=True),
     ),
@@ -27,13 +27,13 @@ WAITING_TOOLS = (
 
 
 class Waiting:
-    """The services behind `WAITING_TOOLS`."""
+    """The services of `WAITING_TOOLS`."""
 
     def __init__(self, others: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
         """Set up.
 
         Args:
-            others: Answers all other requests.
+            others: Handles all other requests.
         """
         self._others = others
         self._ended = asyncio.Semaphore(0)

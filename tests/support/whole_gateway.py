@@ -1,4 +1,4 @@
-"""A real gateway before a real backend, in this process."""
+"""A real gateway with a real backend, in this process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mcp_operator.gateway.upstream.secret_values import StaticSecrets
 async def before_backend(
     table: Table, answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 ) -> AsyncIterator[str]:
-    """Serve entries whose backend is the Service `orders`; yields the gateway's URL."""
+    """Serve entries whose backend is the Service `orders`; yield the gateway's URL."""
     current = Current()
     current.swap(table)
     async with AsyncExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Looks into built manifests."""
+"""Finds objects and containers in built manifests."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def named(objects: Iterable[Object], kind: str, name: str) -> Object:
 
 
 def containers(objects: Iterable[Object]) -> Iterator[tuple[str, Object]]:
-    """Yield every container of every Deployment, each with a name for a failure's message."""
+    """Yield every container of every Deployment, each with a name for failure messages."""
     for deployment in of_kind(objects, "Deployment"):
         for container in deployment["spec"]["template"]["spec"]["containers"]:
             yield f"{deployment['metadata']['name']}/{container['name']}", container
 
 
 def environment(container: Object) -> dict[str, str | None]:
-    """Return a container's variables; None stands for a value from elsewhere."""
+    """Return the variables of a container; None for a value from another source."""
     return {one["name"]: one.get("value") for one in container.get("env", ())}

@@ -14,11 +14,11 @@ from mcp_operator.runtime.client import Client
 NAME = config_name("shop")
 
 SHARD_BYTES = 200
-"""Small, so that a few tools take several ConfigMaps."""
+"""So small that a few tools take several ConfigMaps."""
 
 
 async def write_catalog(client: Client, namespace: str, content: Catalog) -> list[str]:
-    """Write shards and then the index, as the operator does; returns the ConfigMaps' names."""
+    """Write the shards, then the index, as the operator does; return the ConfigMaps' names."""
     encoded = encode(content, SHARD_BYTES)
     names = [f"{NAME}-{number}" if number else NAME for number in range(len(encoded.shards))]
     for name, shard in reversed(list(zip(names, encoded.shards, strict=True))):

@@ -1,4 +1,4 @@
-"""A backend that answers every kind of content, behind a real gateway on loopback."""
+"""A backend that returns every kind of content, behind a real gateway on loopback."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ OBJECT = {"type": "object"}
 
 
 class Animal(NamedTuple):
-    """One kind of answer.
+    """One kind of result.
 
     Attributes:
-        kinds: The content blocks that a result has.
+        kinds: The content blocks of the result.
         failed: Whether the result is an error.
     """
 
@@ -108,7 +108,7 @@ ANIMALS = {
         failed=True,
     ),
 }
-"""Each kind of answer by the name of its tool."""
+"""Each kind of result by the name of its tool."""
 
 
 def _tool(name: str, animal: Animal) -> ToolEntry:
@@ -131,12 +131,12 @@ async def _show(request: web.BaseRequest) -> web.Response:
 
 @asynccontextmanager
 async def serving_zoo() -> AsyncIterator[str]:
-    """Serve the zoo until the context ends; yields the gateway's URL."""
+    """Serve the zoo until the block ends; yield the gateway's URL."""
     animals = table(*(_tool(name, animal) for name, animal in ANIMALS.items()))
     async with before_backend(animals, _show) as url:
         yield url
 
 
 def as_expected() -> dict[str, str]:
-    """Return how each call should go, as the clients' programs say it."""
+    """Return the expected outcome of each call, as the client programs print it."""
     return {name: "failed" if animal.failed else "fine" for name, animal in ANIMALS.items()}

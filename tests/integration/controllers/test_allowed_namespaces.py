@@ -119,7 +119,7 @@ async def test_a_tool_without_consent_is_rejected_in_the_status_of_the_server_al
     assert rejection["reason"] == Reason.REF_NOT_PERMITTED
     assert f"{ALLOW_ANNOTATION}: {namespaces.front.namespace}" in rejection["message"]
     assert (await namespaces.front.get("MCPServer", "red"))["status"]["rejectedCount"] == 1
-    await namespaces.back.told("MCPTool", "search", "Ready", Reason.NOT_SELECTED)
+    await namespaces.back.wait_for_reason("MCPTool", "search", "Ready", Reason.NOT_SELECTED)
     assert await namespaces.selecting() == []
     degraded = await namespaces.front.condition("MCPServer", "red", "Degraded")
     assert degraded[0] == "False"
@@ -140,7 +140,7 @@ async def test_a_tool_is_served_while_its_annotation_allows_the_namespace_of_the
     await namespaces.serves()
     await namespaces.rejects("search")
     await eventually(namespaces.selecting, [])
-    await namespaces.back.told("MCPTool", "search", "Ready", Reason.NOT_SELECTED)
+    await namespaces.back.wait_for_reason("MCPTool", "search", "Ready", Reason.NOT_SELECTED)
 
 
 async def test_a_tool_is_served_while_a_reference_grant_names_it(namespaces: Namespaces) -> None:
@@ -260,7 +260,7 @@ async def test_of_two_tools_with_one_name_in_two_namespaces_the_oldest_is_served
     await server(namespaces)
     await eventually(functools.partial(namespaces.front.served, "red"), {"search": "of the back"})
     await namespaces.front.tool("search", "red", description="of the front")
-    await namespaces.front.told("MCPTool", "search", "Accepted", Reason.DUPLICATE_NAME)
+    await namespaces.front.wait_for_reason("MCPTool", "search", "Accepted", Reason.DUPLICATE_NAME)
     await namespaces.consent(None)
     await eventually(functools.partial(namespaces.front.served, "red"), {"search": "of the front"})
-    await namespaces.front.told("MCPTool", "search", "Accepted", Reason.ACCEPTED)
+    await namespaces.front.wait_for_reason("MCPTool", "search", "Accepted", Reason.ACCEPTED)

@@ -94,7 +94,7 @@ async def test_adding_or_changing_a_tool_takes_three_writes_and_deleting_it_two(
     ):
         await shop.server("red")
         await shop.tool("first", "red")
-        await shop.told("MCPServer", "red", "Programmed", programmed)
+        await shop.wait_for_reason("MCPServer", "red", "Programmed", programmed)
         await settled(shop, operator, "red")
         catalog = ["PATCH configmaps/mcp-server-red-config", "PATCH mcpservers/red/status"]
         change = {"spec": {"description": "second"}}
@@ -121,7 +121,7 @@ async def test_a_removed_status_triggers_no_reconciliation_and_the_next_resync_r
 ) -> None:
     await shop.server("red")
     await shop.tool("search", "red")
-    await shop.told("MCPTool", "search", "Ready", "ServerNotProgrammed")
+    await shop.wait_for_reason("MCPTool", "search", "Ready", "ServerNotProgrammed")
     await settled(shop, operator, "red")
     before = operator.reconciliations()
     key = shop.key("search")
@@ -136,4 +136,4 @@ async def test_a_removed_status_triggers_no_reconciliation_and_the_next_resync_r
     await operator.settled(shop.client)
     assert operator.reconciliations() == before
     await operator.resync()
-    await shop.told("MCPTool", "search", "Ready", "ServerNotProgrammed")
+    await shop.wait_for_reason("MCPTool", "search", "Ready", "ServerNotProgrammed")

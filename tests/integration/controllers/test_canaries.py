@@ -40,7 +40,7 @@ async def test_values_of_secrets_appear_in_no_other_object_and_no_log_line(
     caplog.set_level(logging.DEBUG)
     await _declare(shop)
     for name in (*CREDENTIALS, "constants", "mutual"):
-        await shop.told("MCPTool", name, "ResolvedRefs", Reason.SECRET_NOT_FOUND)
+        await shop.wait_for_reason("MCPTool", name, "ResolvedRefs", Reason.SECRET_NOT_FOUND)
 
     # First the Secrets are missing, then they exist, then their values are invalid.
     await shop.create("Secret", "login", stringData={"other": f"{CANARY}-other"})
@@ -57,7 +57,7 @@ async def test_values_of_secrets_appear_in_no_other_object_and_no_log_line(
     await eventually(served, {*CREDENTIALS, "constants", "mutual", "content"})
     await shop.patch("Secret", "keys", stringData={"alice": "x", "bob": CANARY * 1000})
     await shop.delete("Secret", "login")
-    await shop.told("MCPTool", "bearer", "ResolvedRefs", Reason.SECRET_NOT_FOUND)
+    await shop.wait_for_reason("MCPTool", "bearer", "ResolvedRefs", Reason.SECRET_NOT_FOUND)
     await operator.settled(shop.client)
 
     catalog = await shop.catalog("red")

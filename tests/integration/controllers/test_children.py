@@ -102,7 +102,7 @@ async def test_mode_direct_writes_plain_files_and_deletes_the_role_of_the_gatewa
     assert tool["name"] == "search"
     assert tool["endpoint"] == f"http://orders.{red.namespace}.svc:80/search"
     assert "binaryData" not in config
-    await red.told("MCPServer", "red", "Programmed", "NotReported")
+    await red.wait_for_reason("MCPServer", "red", "Programmed", "NotReported")
 
 
 async def test_a_catalog_of_three_mebibytes_is_stored_in_shards(

@@ -37,7 +37,7 @@ async def test_a_schema_that_does_not_compile_is_reported_and_other_tools_are_se
 ) -> None:
     schema = {"type": "object", "properties": {"x": {"type": "nonsense"}}}
     await red.tool("broken", "red", inputSchema=schema)
-    message = await red.told("MCPTool", "broken", "Accepted", Reason.INVALID_SCHEMA)
+    message = await red.wait_for_reason("MCPTool", "broken", "Accepted", Reason.INVALID_SCHEMA)
     assert "inputSchema" in message
     await eventually(functools.partial(rejected, red), {"broken": "InvalidSchema"})
     assert await red.served("red") == {"good": "first"}
@@ -49,7 +49,7 @@ async def test_a_schema_that_would_take_a_gigabyte_is_reported_and_other_tools_a
     patterns = [{"pattern": rf"^\pL{{200}}x{number}$"} for number in range(100)]
     schema = {"type": "object", "properties": {"p": {"anyOf": patterns}}}
     await red.tool("bomb", "red", inputSchema=schema)
-    message = await red.told("MCPTool", "bomb", "Accepted", Reason.SCHEMA_TOO_COMPLEX)
+    message = await red.wait_for_reason("MCPTool", "bomb", "Accepted", Reason.SCHEMA_TOO_COMPLEX)
     assert message.startswith("inputSchema: #/properties/p/anyOf/0/pattern would take 11 MiB")
     await eventually(functools.partial(rejected, red), {"bomb": "SchemaTooComplex"})
     await red.tool("other", "red")
@@ -60,19 +60,21 @@ async def test_a_path_argument_that_the_schema_does_not_declare_is_reported(red:
     service = {"name": "orders", "port": 80, "path": "/orders/{id}"}
     schema = {"type": "object", "properties": {"other": {"type": "string"}}}
     await red.tool("broken", "red", service=service, inputSchema=schema)
-    message = await red.told("MCPTool", "broken", "Accepted", Reason.UNDECLARED_ARGUMENT)
+    message = await red.wait_for_reason("MCPTool", "broken", "Accepted", Reason.UNDECLARED_ARGUMENT)
     assert "{id}" in message
 
 
 async def test_a_missing_port_is_reported_with_the_ports_of_the_service(red: Shop) -> None:
     await red.tool("broken", "red", service={"name": "orders", "port": 81, "path": "/"})
-    message = await red.told("MCPTool", "broken", "ResolvedRefs", Reason.PORT_NOT_FOUND)
+    message = await red.wait_for_reason("MCPTool", "broken", "ResolvedRefs", Reason.PORT_NOT_FOUND)
     assert message.endswith("has no port 81; use one of: 80 (http)")
 
 
 async def test_an_undeclared_variable_of_a_prompt_is_reported(red: Shop) -> None:
     await red.prompt("broken", "red", template="Say {{what}} to {{whom}}")
-    message = await red.told("MCPPrompt", "broken", "Accepted", Reason.UNDECLARED_VARIABLE)
+    message = await red.wait_for_reason(
+        "MCPPrompt", "broken", "Accepted", Reason.UNDECLARED_VARIABLE
+    )
     assert "{{whom}}" in message
     status = (await red.get("MCPPrompt", "broken"))["status"]
     assert status["undeclared"] == ["whom"]
@@ -81,54 +83,56 @@ async def test_an_undeclared_variable_of_a_prompt_is_reported(red: Shop) -> None
 
 async def test_of_two_tools_with_the_same_name_the_oldest_is_served(red: Shop) -> None:
     await red.tool("younger", "red", name="good", description="second")
-    message = await red.told("MCPTool", "younger", "Accepted", Reason.DUPLICATE_NAME)
+    message = await red.wait_for_reason("MCPTool", "younger", "Accepted", Reason.DUPLICATE_NAME)
     assert f"MCPTool {red.namespace}/good" in message
     assert await red.served("red") == {"good": "first"}
     [entry] = (await red.get("MCPTool", "younger"))["status"]["servers"]
     assert (entry["name"], entry["accepted"], entry["reason"]) == ("red", False, "DuplicateName")
     await red.delete("MCPTool", "good")
     await eventually(functools.partial(red.served, "red"), {"good": "second"})
-    await red.told("MCPTool", "younger", "Accepted", Reason.ACCEPTED)
+    await red.wait_for_reason("MCPTool", "younger", "Accepted", Reason.ACCEPTED)
 
 
 async def test_with_reject_all_neither_of_two_tools_with_the_same_name_is_served(red: Shop) -> None:
     await red.patch("MCPServer", "red", spec={"naming": {"onConflict": "RejectAll"}})
     await red.tool("younger", "red", name="good")
     await eventually(functools.partial(red.served, "red"), {})
-    await red.told("MCPTool", "good", "Accepted", Reason.DUPLICATE_NAME)
+    await red.wait_for_reason("MCPTool", "good", "Accepted", Reason.DUPLICATE_NAME)
 
 
 async def test_an_object_is_not_selected_until_a_server_selects_it(red: Shop) -> None:
     await red.tool("lost", "nobody")
-    message = await red.told("MCPTool", "lost", "Ready", Reason.NOT_SELECTED)
+    message = await red.wait_for_reason("MCPTool", "lost", "Ready", Reason.NOT_SELECTED)
     assert "labels" in message
     assert (await red.get("MCPTool", "lost"))["status"]["serverCount"] == 0
     await red.server("late", team="nobody")
     await eventually(functools.partial(red.served, "late"), {"lost": "first"})
-    await red.told("MCPTool", "lost", "Ready", Reason.SERVER_NOT_PROGRAMMED)
+    await red.wait_for_reason("MCPTool", "lost", "Ready", Reason.SERVER_NOT_PROGRAMMED)
 
 
 async def test_a_disabled_tool_is_not_served_and_reports_it(red: Shop) -> None:
     await red.patch("MCPTool", "good", spec={"enabled": False})
     await eventually(functools.partial(red.served, "red"), {})
-    await red.told("MCPTool", "good", "Programmed", Reason.DISABLED)
+    await red.wait_for_reason("MCPTool", "good", "Programmed", Reason.DISABLED)
 
 
 async def test_an_ingress_path_is_reported_as_ignored(red: Shop) -> None:
     await red.patch("MCPTool", "good", spec={"ingressPath": "/good"})
-    await red.told("MCPTool", "good", "Accepted", Reason.INGRESS_PATH_IGNORED)
+    await red.wait_for_reason("MCPTool", "good", "Accepted", Reason.INGRESS_PATH_IGNORED)
     assert await red.served("red") == {"good": "first"}
 
 
 async def test_a_redis_that_does_not_exist_is_reported_without_any_limit(red: Shop) -> None:
     await red.patch("MCPServer", "red", spec={"redis": {"serviceName": "redis"}})
-    message = await red.told("MCPServer", "red", "ResolvedRefs", Reason.SERVICE_NOT_FOUND)
+    message = await red.wait_for_reason(
+        "MCPServer", "red", "ResolvedRefs", Reason.SERVICE_NOT_FOUND
+    )
     assert message.startswith("pods cannot use Redis")
 
 
 async def test_a_server_scaled_to_zero_reports_it(red: Shop) -> None:
     await red.patch("MCPServer", "red", spec={"replicas": 0})
-    await red.told("MCPServer", "red", "Ready", Reason.SCALED_TO_ZERO)
+    await red.wait_for_reason("MCPServer", "red", "Ready", Reason.SCALED_TO_ZERO)
 
 
 async def test_a_missing_secret_is_reported_and_its_value_appears_in_no_other_object(
@@ -136,7 +140,9 @@ async def test_a_missing_secret_is_reported_and_its_value_appears_in_no_other_ob
 ) -> None:
     reference = {"type": "Bearer", "secretRef": {"name": "token", "key": "token"}}
     await red.tool("guarded", "red", request={"credentials": reference})
-    message = await red.told("MCPTool", "guarded", "ResolvedRefs", Reason.SECRET_NOT_FOUND)
+    message = await red.wait_for_reason(
+        "MCPTool", "guarded", "ResolvedRefs", Reason.SECRET_NOT_FOUND
+    )
     assert message.startswith(f"Secret {red.namespace}/token does not exist")
     await red.create("Secret", "token", stringData={"token": CANARY})
     await eventually(functools.partial(red.served, "red"), {"good": "first", "guarded": "first"})
@@ -155,12 +161,12 @@ async def _dump(shop: Shop, resource: Resource) -> tuple[str, str]:
 
 async def test_a_transition_of_ready_is_recorded_as_an_event(red: Shop) -> None:
     await red.tool("lost", "nobody")
-    await red.told("MCPTool", "lost", "Ready", Reason.NOT_SELECTED)
+    await red.wait_for_reason("MCPTool", "lost", "Ready", Reason.NOT_SELECTED)
     await eventually(lambda: red.events("lost"), {"NotSelected"})
 
 
 async def test_the_config_map_does_not_contain_rejected_objects(red: Shop) -> None:
     await red.tool("broken", "red", service={"name": "nowhere", "port": 80, "path": "/"})
-    await red.told("MCPTool", "broken", "ResolvedRefs", Reason.SERVICE_NOT_FOUND)
+    await red.wait_for_reason("MCPTool", "broken", "ResolvedRefs", Reason.SERVICE_NOT_FOUND)
     config = await red.client.get(CONFIGMAPS, red.key("mcp-server-red-config"))
     assert "broken" not in json.dumps(config)

@@ -315,9 +315,9 @@ async def test_a_foreign_field_that_makes_the_object_invalid_is_reported_until_i
     source = {"fieldRef": {"fieldPath": "metadata.name"}}
     theirs = {"op": "add", "path": f"{place}/valueFrom", "value": source}
     await child.patched([{"op": "remove", "path": f"{place}/value"}, theirs])
-    said = await complete.told("MCPServer", "red", "Programmed", "ApplyFailed")
+    said = await complete.wait_for_reason("MCPServer", "red", "Programmed", "ApplyFailed")
     assert "valueFrom: Invalid value" in said
     after = await child.patched([{"op": "remove", "path": f"{place}/valueFrom"}])
     assert after is not None
     await child.restored(after, "valueFrom was removed")
-    await complete.told("MCPServer", "red", "Programmed", "NoReadyPods")
+    await complete.wait_for_reason("MCPServer", "red", "Programmed", "NoReadyPods")

@@ -46,7 +46,9 @@ async def test_every_object_of_the_page_becomes_ready(
             await client.create(KINDS[obj["kind"]], obj | {"metadata": metadata})
         for obj in objects:
             if obj["kind"].startswith("MCP"):
-                await shop.told(obj["kind"], obj["metadata"]["name"], "Ready", Reason.READY)
+                await shop.wait_for_reason(
+                    obj["kind"], obj["metadata"]["name"], "Ready", Reason.READY
+                )
         status = (await shop.get("MCPServer", "library"))["status"]
     assert status["rejectedCount"] == 0
     assert status["internalURL"] == f"http://mcp-server-library.{namespace}.svc:8080/mcp"

@@ -184,7 +184,7 @@ async def test_one_conflicting_object_is_reported_and_no_child_is_created(
     ]
     made = {each.server: await shop.server(each.server, "red", **GATEWAY) for each in foreign}
     for each in foreign:
-        said = await shop.told("MCPServer", each.server, "Programmed", "Conflict")
+        said = await shop.wait_for_reason("MCPServer", each.server, "Programmed", "Conflict")
         assert f"{each.resource.kind} {shop.namespace}/{each.name} already exists and" in said
     for each in foreign:
         assert children(cached, made[each.server]) == [], each
@@ -203,10 +203,10 @@ async def test_a_service_account_without_a_controller_is_used_unchanged_and_kept
     await put_in_the_way(shop, "owned", account, theirs, somebody)
     for each in ours:
         await shop.server(each.server)
-        await shop.told("MCPServer", each.server, "Programmed", "NoReadyPods")
+        await shop.wait_for_reason("MCPServer", each.server, "Programmed", "NoReadyPods")
         await shop.delete("MCPServer", each.server)
     await shop.server("owned")
-    await shop.told("MCPServer", "owned", "Programmed", "Conflict")
+    await shop.wait_for_reason("MCPServer", "owned", "Programmed", "Conflict")
     await operator.settled(shop.client)
     for each in ours:
         assert await is_untouched(shop, each), each
@@ -228,7 +228,7 @@ async def test_every_conflicting_object_is_reported(
     shop = complete
     foreign = [await put_in_the_way(shop, "all", each, "nobody", somebody) for each in names]
     await shop.server("all", "red", **GATEWAY)
-    said = await shop.told("MCPServer", "all", "Programmed", "Conflict")
+    said = await shop.wait_for_reason("MCPServer", "all", "Programmed", "Conflict")
     for each in foreign:
         assert f"{each.resource.kind} {shop.namespace}/{each.name}" in said
 
@@ -238,13 +238,13 @@ async def test_a_running_server_stays_unchanged_while_a_new_child_has_a_name_con
 ) -> None:
     shop = complete
     await shop.server("plain", "red", mode="Gateway", image="example.com/gateway:1")
-    await shop.told("MCPServer", "plain", "Programmed", "NoReadyPods")
+    await shop.wait_for_reason("MCPServer", "plain", "Programmed", "NoReadyPods")
     await put_in_the_way(shop, "plain", (INGRESSES, ""), "nobody", somebody)
 
     change = {"ingress": GATEWAY["ingress"], "image": "example.com/gateway:2"}
     await shop.patch("MCPServer", "plain", spec=change)
 
-    await shop.told("MCPServer", "plain", "Programmed", "Conflict")
+    await shop.wait_for_reason("MCPServer", "plain", "Programmed", "Conflict")
     assert has_image(cached, "example.com/gateway:1")
 
     await shop.client.delete(INGRESSES, shop.key("mcp-server-plain"))
@@ -273,14 +273,14 @@ async def test_a_child_is_created_once_the_conflicting_object_is_deleted(
         if each.server not in servers:
             servers[each.server] = await shop.server(each.server, "red", **GATEWAY)
     for server in servers:
-        await shop.told("MCPServer", server, "Programmed", "Conflict")
+        await shop.wait_for_reason("MCPServer", server, "Programmed", "Conflict")
     for each in foreign:
         assert await is_untouched(shop, each), each
         await shop.client.delete(each.resource, shop.key(each.name))
     for each in foreign:
         await cached.until(functools.partial(is_made, cached, each, servers[each.server]))
     for server in servers:
-        await shop.told("MCPServer", server, "Programmed", "NoReadyPods")
+        await shop.wait_for_reason("MCPServer", server, "Programmed", "NoReadyPods")
 
 
 async def test_a_conflicting_object_is_kept_when_a_feature_is_removed_or_the_server_deleted(
@@ -298,11 +298,11 @@ async def test_a_conflicting_object_is_kept_when_a_feature_is_removed_or_the_ser
     for server in servers:
         await shop.server(server, "red", **GATEWAY)
     for server in servers:
-        await shop.told("MCPServer", server, "Programmed", "Conflict")
+        await shop.wait_for_reason("MCPServer", server, "Programmed", "Conflict")
         await shop.patch("MCPServer", server, spec=LITTLE)
     for server in servers:
         expected = "NotReported" if server.startswith("few") else "Conflict"
-        await shop.told("MCPServer", server, "Programmed", expected)
+        await shop.wait_for_reason("MCPServer", server, "Programmed", expected)
         await eventually(functools.partial(mode, shop, server), "Direct")
     for each in foreign:
         assert await is_untouched(shop, each), each
@@ -330,12 +330,12 @@ async def test_a_child_without_its_owner_reference_and_label_is_left_unchanged(
         change = {"metadata": {"ownerReferences": None, "labels": {SERVER_LABEL: None}}}
         before = await shop.client.merge_patch(resource, key, change)
         taken.append((resource, key, before["metadata"]))
-    await shop.told("MCPServer", "red", "Programmed", "Conflict")
+    await shop.wait_for_reason("MCPServer", "red", "Programmed", "Conflict")
     await shop.patch("MCPServer", "red", spec=LITTLE)
-    await shop.told("MCPServer", "red", "Programmed", "NotReported")
+    await shop.wait_for_reason("MCPServer", "red", "Programmed", "NotReported")
     await shop.delete("MCPServer", "red")
     await shop.server("red", **GATEWAY)
-    await shop.told("MCPServer", "red", "Programmed", "Conflict")
+    await shop.wait_for_reason("MCPServer", "red", "Programmed", "Conflict")
     for resource, key, before in taken:
         after = (await shop.client.get(resource, key))["metadata"]
         for field in ("uid", "generation", "labels", "ownerReferences"):
@@ -354,4 +354,4 @@ async def test_a_recreated_server_gets_new_children_once_the_old_ones_are_delete
     for resource, suffix in names:
         child = Foreign("red", resource, f"mcp-server-red{suffix}", {})
         await cached.until(functools.partial(is_made, cached, child, after))
-    await shop.told("MCPServer", "red", "Programmed", "NoReadyPods")
+    await shop.wait_for_reason("MCPServer", "red", "Programmed", "NoReadyPods")

@@ -129,7 +129,7 @@ async def test_the_operator_does_not_revert_what_a_mutating_policy_sets(
 ) -> None:
     await shop.tool("search", "red")
     await shop.server("red", replicas=1, resources=RESOURCES)
-    await shop.told("MCPServer", "red", "Ready", "NoReadyPods")
+    await shop.wait_for_reason("MCPServer", "red", "Ready", "NoReadyPods")
     await enforce(shop.client, shop.namespace, policy, mutation)
     await eventually(functools.partial(touched, shop, mutation), mutation.value)
     await operator.settled(shop.client)
@@ -146,7 +146,7 @@ async def test_the_operator_does_not_revert_what_a_mutating_policy_sets(
     without_effect = {f"PATCH {mutation.resource.plural}/{NAME}"} if mutation.hides else set()
     assert set(operator.writes) == without_effect
     assert operator.drift_corrected() == corrected
-    await shop.told("MCPServer", "red", "Ready", "NoReadyPods")
+    await shop.wait_for_reason("MCPServer", "red", "Ready", "NoReadyPods")
 
 
 async def touched(shop: Shop, mutation: Mutation) -> object:

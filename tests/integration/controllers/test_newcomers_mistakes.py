@@ -39,7 +39,7 @@ async def test_a_missing_reference_of_a_tool_is_reported_with_what_to_do(
     for name, (spec, _, _) in TOOLS.items():
         await shop.tool(name, "red", **spec)
     for name, (_, reason, said) in TOOLS.items():
-        message = await shop.told("MCPTool", name, "ResolvedRefs", reason)
+        message = await shop.wait_for_reason("MCPTool", name, "ResolvedRefs", reason)
         assert [text for text in said if text not in message] == [], message
 
 
@@ -48,5 +48,5 @@ async def test_a_tool_that_no_server_selects_reports_what_to_compare(
 ) -> None:
     await shop.server("red")
     await shop.tool("add", "blue")
-    unselected = await shop.told("MCPTool", "add", "Ready", "NotSelected")
+    unselected = await shop.wait_for_reason("MCPTool", "add", "Ready", "NotSelected")
     assert "compare its labels with the servers' selectors" in unselected

@@ -241,19 +241,19 @@ async def test_a_service_account_of_the_user_is_used_only_while_its_label_allows
     del operator  # it only has to run
     await shop.create("ServiceAccount", "identity")
     await shop.server("red", podTemplate={"spec": {"serviceAccountName": "identity"}})
-    await shop.told("MCPServer", "red", "Ready", "ServiceAccountNotUsable")
+    await shop.wait_for_reason("MCPServer", "red", "Ready", "ServiceAccountNotUsable")
 
     async def label(value: str | None) -> None:
         labels = {"mcp-operator.dev/usable": value}
         await shop.patch("ServiceAccount", "identity", metadata={"labels": labels})
 
     await label("true")
-    await shop.told("MCPServer", "red", "ResolvedRefs", "ResolvedRefs")
+    await shop.wait_for_reason("MCPServer", "red", "ResolvedRefs", "ResolvedRefs")
     made = await deployment(shop, "red")
     assert made["spec"]["template"]["spec"]["serviceAccountName"] == "identity"
     await label(None)
-    await shop.told("MCPServer", "red", "ResolvedRefs", "ServiceAccountNotUsable")
+    await shop.wait_for_reason("MCPServer", "red", "ResolvedRefs", "ServiceAccountNotUsable")
     await label("true")
-    await shop.told("MCPServer", "red", "ResolvedRefs", "ResolvedRefs")
+    await shop.wait_for_reason("MCPServer", "red", "ResolvedRefs", "ResolvedRefs")
     await shop.delete("ServiceAccount", "identity")
-    await shop.told("MCPServer", "red", "ResolvedRefs", "ServiceAccountNotUsable")
+    await shop.wait_for_reason("MCPServer", "red", "ResolvedRefs", "ServiceAccountNotUsable")

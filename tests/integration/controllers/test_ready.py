@@ -29,20 +29,20 @@ async def test_a_server_is_not_ready_while_the_service_of_all_its_tools_is_missi
     ):
         await shop.server("red")
         await shop.tool("search", "red")
-        await shop.told("MCPServer", "red", "Ready", Reason.READY)
-        await shop.told("MCPTool", "search", "Ready", Reason.READY)
+        await shop.wait_for_reason("MCPServer", "red", "Ready", Reason.READY)
+        await shop.wait_for_reason("MCPTool", "search", "Ready", Reason.READY)
         await operator.settled(client)
         assert await shop.warnings() == []  # becoming ready causes no warning
         await shop.delete("Service", "orders")
-        message = await shop.told("MCPServer", "red", "Ready", Reason.NOTHING_SERVED)
+        message = await shop.wait_for_reason("MCPServer", "red", "Ready", Reason.NOTHING_SERVED)
         assert message.endswith("MCPTool search (ServiceNotFound)")
-        await shop.told("MCPServer", "red", "Degraded", Reason.OBJECTS_REJECTED)
-        await shop.told("MCPTool", "search", "Ready", Reason.SERVICE_NOT_FOUND)
+        await shop.wait_for_reason("MCPServer", "red", "Degraded", Reason.OBJECTS_REJECTED)
+        await shop.wait_for_reason("MCPTool", "search", "Ready", Reason.SERVICE_NOT_FOUND)
         await operator.settled(client)
         warned = await shop.warnings()
         await shop.service()
-        await shop.told("MCPServer", "red", "Ready", Reason.READY)
-        await shop.told("MCPTool", "search", "Ready", Reason.READY)
+        await shop.wait_for_reason("MCPServer", "red", "Ready", Reason.READY)
+        await shop.wait_for_reason("MCPTool", "search", "Ready", Reason.READY)
         await operator.settled(client)
         assert await shop.warnings() == warned
         assert {"Ready", "Healthy"} <= await shop.events("red")
@@ -53,9 +53,9 @@ async def test_that_nothing_is_served_is_reported_before_the_missing_pods(
 ) -> None:
     await shop.server("red")
     await shop.tool("broken", "red", service={"name": "nowhere", "port": 80})
-    await shop.told("MCPServer", "red", "Ready", Reason.NOTHING_SERVED)
+    await shop.wait_for_reason("MCPServer", "red", "Ready", Reason.NOTHING_SERVED)
     await shop.tool("good", "red")
-    await shop.told("MCPServer", "red", "Ready", Reason.NO_READY_PODS)
+    await shop.wait_for_reason("MCPServer", "red", "Ready", Reason.NO_READY_PODS)
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,7 @@ async def test_a_secret_of_keys_that_is_restored_before_its_server_is_kept(
 
     await shop.server("red", **GATEWAY)
 
-    await shop.told("MCPServer", "red", "Programmed", "NoReadyPods")
+    await shop.wait_for_reason("MCPServer", "red", "Programmed", "NoReadyPods")
     await operator.settled(shop.client)
     assert (await shop.get("Secret", keys_name("red")))["data"] == key["data"]
 

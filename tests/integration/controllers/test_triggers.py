@@ -155,7 +155,9 @@ async def test_deleting_a_service_removes_its_tools_from_the_servers_that_serve_
     await eventually(lambda: reconciled.served("red"), without("red-tool"))
     await operator.settled(reconciled.client)
     assert [write for write in operator.writes if "blue" in write] == []
-    message = await reconciled.told("MCPTool", "red-tool", "ResolvedRefs", "ServiceNotFound")
+    message = await reconciled.wait_for_reason(
+        "MCPTool", "red-tool", "ResolvedRefs", "ServiceNotFound"
+    )
     assert message.startswith(f"Service {reconciled.namespace}/red-orders does not exist")
     await reconciled.service("red-orders")
     await eventually(lambda: reconciled.served("red"), everything("red"))
@@ -184,7 +186,9 @@ async def test_content_of_a_resource_follows_its_config_map(
     await eventually(lambda: reconciled.served("red"), everything("red") | {"manual": "two"})
     await reconciled.delete("ConfigMap", "texts")
     await eventually(lambda: reconciled.served("red"), everything("red"))
-    message = await reconciled.told("MCPResource", "manual", "ResolvedRefs", "ConfigMapNotFound")
+    message = await reconciled.wait_for_reason(
+        "MCPResource", "manual", "ResolvedRefs", "ConfigMapNotFound"
+    )
     assert message.startswith(f"ConfigMap {reconciled.namespace}/texts does not exist")
 
 

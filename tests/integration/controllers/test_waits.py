@@ -59,7 +59,7 @@ async def it_selects_nothing(shop: Shop) -> None:
 
 async def all_its_tools_have_been_deleted(shop: Shop) -> None:
     await all_its_tools_are_served(shop)
-    await shop.told("MCPServer", SERVER, "Ready", Reason.READY)
+    await shop.wait_for_reason("MCPServer", SERVER, "Ready", Reason.READY)
     for tool in ("search", "order"):
         await shop.delete("MCPTool", tool)
     await eventually(functools.partial(shop.served, SERVER), {})
@@ -103,9 +103,9 @@ async def test_kubectl_wait_succeeds_when(
     shop: Shop, script: Script, stage: Stage, ready: str, degraded: str
 ) -> None:
     await stage(shop)
-    assert await script.goes_on()
-    await shop.told("MCPServer", SERVER, "Degraded", degraded.split()[1])
-    said = await script.why()
+    assert await script.wait_succeeds()
+    await shop.wait_for_reason("MCPServer", SERVER, "Degraded", degraded.split()[1])
+    said = await script.conditions()
     assert (said["Ready"], said["Degraded"]) == (f"True {ready}", degraded)
 
 
@@ -117,7 +117,7 @@ async def all_its_tools_are_rejected(shop: Shop) -> None:
 
 async def the_service_of_its_tools_is_deleted(shop: Shop) -> None:
     await all_its_tools_are_served(shop)
-    await shop.told("MCPServer", SERVER, "Ready", Reason.READY)
+    await shop.wait_for_reason("MCPServer", SERVER, "Ready", Reason.READY)
     await shop.delete("Service", "orders")
 
 
@@ -166,10 +166,10 @@ async def test_kubectl_wait_times_out_while_no_pod_becomes_ready(
 
 async def times_out_with(shop: Shop, script: Script, ready: str, degraded: str) -> None:
     """Wait for the conditions, and check that `kubectl wait` times out and shows them."""
-    await shop.told("MCPServer", SERVER, "Ready", ready)
-    await shop.told("MCPServer", SERVER, "Degraded", degraded.split()[1])
-    assert await script.is_held_up()
-    said = await script.why()
+    await shop.wait_for_reason("MCPServer", SERVER, "Ready", ready)
+    await shop.wait_for_reason("MCPServer", SERVER, "Degraded", degraded.split()[1])
+    assert await script.wait_times_out()
+    said = await script.conditions()
     assert (said["Ready"], said["Degraded"]) == (f"False {ready}", degraded)
 
 
@@ -186,17 +186,17 @@ async def test_kubectl_wait_waits_until_the_pods_confirm_a_changed_spec(
     run = functools.partial(running_operator, control_plane.kubeconfig, shop.namespace)
     async with run(ask=confirms_if_it_may):
         await all_its_tools_are_served(shop)
-        assert await script.goes_on()
+        assert await script.wait_succeeds()
 
     change = {"config": {"instructions": "Orders are in euros."}}
     changed = await shop.patch("MCPServer", SERVER, spec=change)
-    assert (await script.why())["Ready"] == "True Ready"  # for the previous generation
-    assert await script.is_held_up()
+    assert (await script.conditions())["Ready"] == "True Ready"  # for the previous generation
+    assert await script.wait_times_out()
 
     may_confirm.clear()
     async with run(ask=confirms_if_it_may):
         await times_out_with(shop, script, "Propagating", "False Healthy")
-        waiting = asyncio.create_task(script.goes_on())
+        waiting = asyncio.create_task(script.wait_succeeds())
         may_confirm.set()
         assert await waiting
         status = (await shop.get("MCPServer", SERVER))["status"]

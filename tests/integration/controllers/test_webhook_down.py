@@ -70,14 +70,14 @@ async def test_a_child_that_a_webhook_refuses_is_reported_until_it_is_created(
     await shop.client.create(WEBHOOKS, unavailable_webhook(shop.namespace, plural))
     await shop.server("red")
 
-    said = await shop.told("MCPServer", "red", "Ready", "ApplyFailed")
+    said = await shop.wait_for_reason("MCPServer", "red", "Ready", "ApplyFailed")
     server = await shop.get("MCPServer", "red")
     assert "failed calling webhook" in said
     assert server["status"]["observedGeneration"] == generation_of(server)
     await eventually(functools.partial(has_event, shop, "ApplyFailed"), expected=True)
 
     await shop.client.merge_patch(WEBHOOKS, webhook, {"webhooks": []})
-    await shop.told("MCPServer", "red", "Ready", "NoReadyPods")
+    await shop.wait_for_reason("MCPServer", "red", "Ready", "NoReadyPods")
 
 
 async def has_event(shop: Shop, reason: str) -> bool:
@@ -93,19 +93,19 @@ async def test_served_tools_stay_ready_while_a_webhook_refuses_changes_of_the_de
     ):
         await shop.server("red")
         await shop.tool("first", "red")
-        await shop.told("MCPTool", "first", "Ready", "Ready")
+        await shop.wait_for_reason("MCPTool", "first", "Ready", "Ready")
         await operator.idle()
         before = (await shop.get("MCPTool", "first"))["status"]
 
         await shop.client.create(WEBHOOKS, unavailable_webhook(shop.namespace, "deployments"))
         await eventually(functools.partial(is_enforced, shop), expected=True)
         await shop.patch("MCPServer", "red", spec={"replicas": 2})
-        await shop.told("MCPServer", "red", "Ready", "ApplyFailed")
+        await shop.wait_for_reason("MCPServer", "red", "Ready", "ApplyFailed")
         await operator.idle()
         assert (await shop.get("MCPTool", "first"))["status"] == before
 
         await shop.tool("second", "red")
-        await shop.told("MCPTool", "second", "Ready", "Ready")
+        await shop.wait_for_reason("MCPTool", "second", "Ready", "Ready")
     async with running_operator(control_plane.kubeconfig, shop.namespace, ask=confirms) as operator:
         await operator.idle()
         assert [write for write in operator.writes if "mcptools" in write] == []

@@ -9,7 +9,7 @@ from mcp_operator.gateway.protocol import asking as asking_module
 from mcp_operator.gateway.protocol import relay as relay_module
 from mcp_operator.gateway.redis.link import RedisLink
 from mcp_operator.gateway.root_key import RootKey
-from support.asked import ADA, NAME, POEM, VERSE, Asked, greeter, said
+from support.client_requests import ADA, NAME, POEM, VERSE, RespondingClient, greeter, said
 from support.mcp_http import Server
 from support.redis_links import Links, Shared, until_away, until_up
 from support.redis_server import RedisServer
@@ -37,7 +37,7 @@ async def stored(redis: RedisServer) -> dict[bytes, bytes]:
 
 async def test_a_client_can_respond_to_any_replica(redis: RedisServer, links: Links) -> None:
     (one, two), _ = await replicas(links, redis)
-    client = await Asked.connect(one)
+    client = await RespondingClient.connect(one)
     client.call()
     request = await client.next()
 
@@ -52,7 +52,7 @@ async def test_the_responses_for_one_call_can_reach_several_replicas(
     redis: RedisServer, links: Links
 ) -> None:
     (one, two), _ = await replicas(links, redis, TWO)
-    client = await Asked.connect(one)
+    client = await RespondingClient.connect(one)
     client.call()
     ids = {
         message["method"]: message["id"] for message in (await client.next(), await client.next())
@@ -69,7 +69,7 @@ async def test_an_error_of_the_client_can_reach_any_replica(
     redis: RedisServer, links: Links
 ) -> None:
     (one, two), _ = await replicas(links, redis)
-    client = await Asked.connect(one)
+    client = await RespondingClient.connect(one)
     client.call()
     refusal = {"code": -1, "message": "No."}
 
@@ -85,7 +85,7 @@ async def test_another_session_cannot_respond_through_another_replica(
     redis: RedisServer, links: Links
 ) -> None:
     (one, two), _ = await replicas(links, redis)
-    client, eve = await Asked.connect(one), await Asked.connect(two)
+    client, eve = await RespondingClient.connect(one), await RespondingClient.connect(two)
     client.call()
     request = await client.next()
     evil = {"action": "accept", "content": {"name": "Eve"}}
@@ -103,7 +103,7 @@ async def test_redis_holds_no_session_ids_and_responses_in_plain_text(
     redis: RedisServer, links: Links, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (one, two), _ = await replicas(links, redis, TWO)
-    client = await Asked.connect(one)
+    client = await RespondingClient.connect(one)
     monkeypatch.setattr(
         asking_module, "LOOK_SECONDS", 3600.0
     )  # so that it does not consume the response
@@ -122,7 +122,7 @@ async def test_redis_holds_no_session_ids_and_responses_in_plain_text(
 
 async def test_a_forged_response_in_redis_is_discarded(redis: RedisServer, links: Links) -> None:
     (one, two), _ = await replicas(links, redis)
-    client = await Asked.connect(one)
+    client = await RespondingClient.connect(one)
     client.call()
     request = await client.next()
     [key] = await stored(redis)
@@ -145,7 +145,7 @@ async def test_a_response_that_is_too_large_to_relay_ends_the_call_with_an_error
 ) -> None:
     monkeypatch.setattr(relay_module, "MAX_RELAYED", 1000)
     (one, two), _ = await replicas(links, redis)
-    client = await Asked.connect(one)
+    client = await RespondingClient.connect(one)
     client.call()
     giant = {"action": "accept", "content": {"name": "x" * 1000}}
 
@@ -160,7 +160,7 @@ async def test_without_redis_a_response_can_reach_the_replica_that_sent_the_requ
     redis: RedisServer, links: Links
 ) -> None:
     (one, _), (link, _) = await replicas(links, redis)
-    client = await Asked.connect(one)
+    client = await RespondingClient.connect(one)
     redis.kill()
     await until_away(link, "")
     client.call()

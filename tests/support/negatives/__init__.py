@@ -1,7 +1,7 @@
-"""Objects that the API server must refuse, each with what its sentence must say.
+"""Objects that the API server must refuse, each with parts of the error message.
 
-The unit tests put them to `api.validation`, the integration tests to a real API server: both must
-name the field and the fix.
+The unit tests validate them with `api.validation`, the integration tests with a real API server.
+Both errors must name the field and the fix.
 """
 
 from support.negatives.authentication import AUTHENTICATION

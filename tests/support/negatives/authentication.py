@@ -1,4 +1,4 @@
-"""Wrong `auth` of MCPServers."""
+"""MCPServers with invalid `auth`."""
 
 from __future__ import annotations
 

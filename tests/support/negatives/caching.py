@@ -1,4 +1,4 @@
-"""What is kept for too short or for nobody, and what must not be kept."""
+"""Invalid `cache` settings."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from mcp_operator.core.meta import Object
 
 @dataclass(frozen=True)
 class Negative:
-    """A refused object; `field` and `fragment` are both in what is said of it."""
+    """A refused object; the error message contains `field` and `fragment`."""
 
     sentence: str
     obj: Object

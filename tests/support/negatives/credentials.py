@@ -1,4 +1,4 @@
-"""Wrong credentials of tools."""
+"""Tools with invalid credentials."""
 
 from __future__ import annotations
 

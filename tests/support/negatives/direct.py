@@ -1,4 +1,4 @@
-"""MCPServers that are wrong in what they say of mode Direct."""
+"""MCPServers with invalid fields for mode Direct."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wrong endpoints and credentials of MCPTools."""
+"""MCPTools with invalid endpoints and credentials."""
 
 from __future__ import annotations
 

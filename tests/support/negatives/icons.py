@@ -1,4 +1,4 @@
-"""Wrong icons."""
+"""Objects with invalid icons."""
 
 from __future__ import annotations
 

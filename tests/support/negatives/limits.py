@@ -1,4 +1,4 @@
-"""Wrong limits of servers and tools."""
+"""Servers and tools with invalid limits."""
 
 from __future__ import annotations
 

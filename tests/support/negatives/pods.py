@@ -1,4 +1,4 @@
-"""MCPServers that are wrong in how many pods they want, and in who may reach them."""
+"""MCPServers with invalid scaling, exposure and network policies."""
 
 from __future__ import annotations
 

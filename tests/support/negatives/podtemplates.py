@@ -1,4 +1,4 @@
-"""MCPServers whose pod template asks for what pods are not given."""
+"""MCPServers with invalid pod templates."""
 
 from __future__ import annotations
 

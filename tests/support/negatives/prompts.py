@@ -1,4 +1,4 @@
-"""Wrong MCPPrompts."""
+"""Invalid MCPPrompts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wrong requests of MCPTools: arguments, constants and bodies."""
+"""MCPTools with invalid requests: arguments, constants and bodies."""
 
 from __future__ import annotations
 

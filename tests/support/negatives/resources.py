@@ -1,4 +1,4 @@
-"""Wrong MCPResources."""
+"""Invalid MCPResources."""
 
 from __future__ import annotations
 

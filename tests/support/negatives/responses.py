@@ -1,4 +1,4 @@
-"""Wrong mappings of answers."""
+"""Objects with invalid mappings of responses."""
 
 from __future__ import annotations
 

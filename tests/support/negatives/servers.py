@@ -1,4 +1,4 @@
-"""Wrong MCPServers."""
+"""Invalid MCPServers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wrong tasks of tools."""
+"""Tools with invalid tasks."""
 
 from __future__ import annotations
 

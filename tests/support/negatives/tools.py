@@ -1,4 +1,4 @@
-"""Wrong MCPTools."""
+"""Invalid MCPTools."""
 
 from __future__ import annotations
 

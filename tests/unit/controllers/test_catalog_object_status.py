@@ -17,7 +17,7 @@ from mcp_operator.controllers.catalog_object_status import (
     server_entries,
 )
 from mcp_operator.core.meta import Key
-from support.declared import declared
+from support.documented_reasons import declared
 from support.entries import tool
 
 ACCEPTED: Final = ConditionType.ACCEPTED

@@ -9,7 +9,7 @@ from mcp_operator.api.reasons import Reason
 from mcp_operator.controllers.confirmations import Confirmed
 from mcp_operator.controllers.mcpserver_status import ObservedServer, server_conditions
 from mcp_operator.core.meta import Object
-from support.declared import declared
+from support.documented_reasons import declared
 from support.observed_servers import ACCEPTED, DEGRADED, PROGRAMMED, READY, view
 from support.server_bench import DIRECT
 

@@ -22,7 +22,7 @@ from mcp_operator.controllers.mcpserver_status import (
 )
 from mcp_operator.controllers.rejections import LISTED_REJECTIONS
 from mcp_operator.core.meta import Key, Object
-from support.declared import declared
+from support.documented_reasons import declared
 from support.entries import catalog, tool
 from support.observed_servers import (
     ACCEPTED,

@@ -17,7 +17,7 @@ from mcp_operator.gateway.upstream.mapping import Request
 from mcp_operator.gateway.upstream.reading import UNLIMITED, StreamLimits
 from support.entries import backend, catalog, tool
 from support.fake_upstream import CANARY, FakeSecrets, fields
-from support.heard import Heard
+from support.recording_listener import RecordingListener
 
 TOKEN = {"namespace": "demo", "name": "api", "key": "token"}
 TAKES = Call(takes_jobs=True)
@@ -242,7 +242,7 @@ async def test_a_client_without_tasks_waits_for_the_result_of_a_job() -> None:
 
 @pytest.mark.looptime
 async def test_a_client_that_waits_for_a_job_gets_its_progress() -> None:
-    heard = Heard()
+    heard = RecordingListener()
     said = accepted(body=b'{"statusMessage":"Half done"}')
     await call(Scripted(accepted(), said, ok()), given=Call(listener=heard))
     assert heard.progresses == [(0, None, ""), (1, None, "Half done")]

@@ -12,11 +12,11 @@ import pytest
 
 from mcp_operator.gateway.front import connection, listener, mcp, places
 from mcp_operator.gateway.front.places import Places, client_of, room_for_connections
-from support.answers_of import statuses
 from support.fake_executor import text_result
 from support.mcp_http import modern
 from support.raw_client import CALLED, client, raw_call
 from support.raw_requests import GOOD, LENGTH, SIZE, raw
+from support.response_statuses import statuses
 from support.running_gateway import read, running
 from support.waiting import hang_guard
 

@@ -7,7 +7,7 @@ import asyncio
 import aiohttp
 
 from mcp_operator.gateway.contract import InputRequired
-from support.asked import ADA, FORMS, NAME, asking, said
+from support.client_requests import ADA, FORMS, NAME, asking, said
 from support.mcp_http import legacy, message_of, post
 from support.running_gateway import Running, running
 from support.waiting import hang_guard

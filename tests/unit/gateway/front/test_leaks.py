@@ -16,10 +16,10 @@ from mcp_operator.api.catalog import TaskPolicy
 from mcp_operator.gateway.contract import Call, InputRequired, ToolResult
 from mcp_operator.gateway.protocol.message import HttpRequest
 from mcp_operator.gateway.tasks import task as task_module
-from support.asked import ADA, EVERYTHING, NAME, asking
+from support.client_requests import ADA, EVERYTHING, NAME, asking
+from support.client_state import held, subscribed_sessions
 from support.entries import resource, tool
 from support.fake_executor import text_result
-from support.left_behind import held, subscribed_sessions
 from support.mcp_http import legacy, message_of, modern, notification, of_session, post, table
 from support.raw_client import client
 from support.running_gateway import Running, running

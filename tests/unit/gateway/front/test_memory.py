@@ -8,10 +8,10 @@ import pytest
 
 from mcp_operator.gateway.front import connection, mcp, unread
 from mcp_operator.gateway.front.unread import Unread
-from support.answers_of import statuses
 from support.fake_executor import text_result
 from support.raw_client import CALLED, client, raw_call
 from support.raw_requests import GOOD, SIZE, raw
+from support.response_statuses import statuses
 from support.running_gateway import running
 from support.waiting import hang_guard
 

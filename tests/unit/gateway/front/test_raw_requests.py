@@ -10,8 +10,8 @@ from contextlib import suppress
 import pytest
 
 from mcp_operator.gateway.front import connection
-from support.answers_of import statuses
 from support.raw_requests import CASES, IN_PIECES, PROBE
+from support.response_statuses import statuses
 from support.running_gateway import running
 from support.waiting import hang_guard
 

@@ -13,7 +13,7 @@ from mcp_operator.api.catalog import JsonObject
 from mcp_operator.gateway.policy.principal import Principal
 from support.identity import API_KEYS
 from support.mcp_http import Server, legacy, message_of, modern, table
-from support.ruled import (
+from support.ruled_server import (
     CATALOG,
     NAMES,
     PROMPTS,

@@ -15,7 +15,7 @@ from mcp_operator.gateway.policy.principal import ANONYMOUS, Principal
 from support.entries import prompt
 from support.identity import API_KEYS, Clients, MovedClock, by_token, token
 from support.mcp_http import Server, legacy, message_of, modern, post, table
-from support.ruled import CATALOG, NAMES, URIS, server
+from support.ruled_server import CATALOG, NAMES, URIS, server
 
 
 async def listed(shop: Server, method: str, field: str, key: str) -> set[str]:

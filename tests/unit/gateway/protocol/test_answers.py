@@ -14,7 +14,7 @@ from mcp_operator.gateway.protocol.capabilities import NOTHING, Capability, decl
 from mcp_operator.gateway.protocol.forms import MAX_FIELDS, Form, FormError
 from mcp_operator.gateway.protocol.sessions import Session, Sessions
 from mcp_operator.gateway.root_key import RootKey
-from support.asked import ADA, FOLDERS, HOME, NAME, POEM, VERSE
+from support.client_requests import ADA, FOLDERS, HOME, NAME, POEM, VERSE
 from support.clocks import SettableClock
 
 

@@ -12,7 +12,7 @@ from mcp_operator.api.prompts import PromptVariable
 from mcp_operator.gateway.contract import InputRequired
 from mcp_operator.gateway.protocol import asking
 from mcp_operator.gateway.protocol.asking import ASK_SECONDS, MAX_ROUNDS
-from support.asked import (
+from support.client_requests import (
     ADA,
     EVERYTHING,
     FOLDERS,
@@ -21,7 +21,7 @@ from support.asked import (
     NAME,
     POEM,
     VERSE,
-    Asked,
+    RespondingClient,
     greeter,
     said,
 )
@@ -29,7 +29,7 @@ from support.entries import prompt, tool
 from support.mcp_http import Server, legacy, notification, post
 
 
-async def failure(client: Asked) -> str:
+async def failure(client: RespondingClient) -> str:
     """Return why the call failed, and check that no call waits for input."""
     result = await client.result()
     assert result["isError"] is True
@@ -41,7 +41,7 @@ async def failure(client: Asked) -> str:
 
 async def test_a_call_requests_input_on_its_stream_and_continues_with_it() -> None:
     server = greeter()
-    client = await Asked.connect(server)
+    client = await RespondingClient.connect(server)
     client.call()
 
     request = await client.next()
@@ -59,7 +59,9 @@ async def test_a_call_requests_input_on_its_stream_and_continues_with_it() -> No
 
 
 async def test_a_call_can_request_several_inputs_at_once() -> None:
-    client = await Asked.connect(greeter(InputRequired({"a": NAME, "b": POEM, "c": FOLDERS})))
+    client = await RespondingClient.connect(
+        greeter(InputRequired({"a": NAME, "b": POEM, "c": FOLDERS}))
+    )
     client.call()
 
     requests = {one["method"]: one["id"] for one in [await client.next() for _ in range(3)]}
@@ -72,7 +74,7 @@ async def test_a_call_can_request_several_inputs_at_once() -> None:
 
 async def test_a_call_can_request_input_several_times() -> None:
     rounds = (InputRequired({"a": NAME}, "1"), InputRequired({"b": POEM}, "2"))
-    client = await Asked.connect(greeter(*rounds))
+    client = await RespondingClient.connect(greeter(*rounds))
     client.call()
 
     await client.answer((await client.next())["id"], ADA)
@@ -84,7 +86,7 @@ async def test_a_call_can_request_input_several_times() -> None:
 async def test_a_call_that_requests_input_too_many_times_fails() -> None:
     server = greeter()
     server.executor.results["greet"] = InputRequired({"name": NAME})
-    client = await Asked.connect(server)
+    client = await RespondingClient.connect(server)
     client.call()
 
     for _ in range(MAX_ROUNDS):
@@ -99,7 +101,7 @@ async def test_a_call_that_requests_input_too_many_times_fails() -> None:
 async def test_a_prompt_requests_its_variables() -> None:
     topic = PromptVariable(name="topic", required=True, elicit=True)
     server = Server(prompt("About {{topic}}.", name="write", variables=(topic,)))
-    client = await Asked.connect(server, FORMS)
+    client = await RespondingClient.connect(server, FORMS)
     client.call("write", "prompts/get")
 
     request = await client.next()
@@ -111,7 +113,7 @@ async def test_a_prompt_requests_its_variables() -> None:
 async def test_a_prompt_that_cannot_request_input_names_the_missing_argument() -> None:
     topic = PromptVariable(name="topic", required=True, elicit=True)
     server = Server(prompt("About {{topic}}.", name="write", variables=(topic,)))
-    client = await Asked.connect(server, {})
+    client = await RespondingClient.connect(server, {})
 
     _, error = await server.error(
         legacy("prompts/get", {"name": "write"}, mcp_session_id=client.session)
@@ -135,7 +137,7 @@ async def test_a_call_fails_if_its_client_lacks_the_capabilities_for_the_input(
     can: JsonObject, lacks: str
 ) -> None:
     server = greeter(InputRequired({"a": NAME, "b": POEM}))
-    client = await Asked.connect(server, can)
+    client = await RespondingClient.connect(server, can)
 
     result = await server.result(
         legacy("tools/call", {"name": "greet"}, mcp_session_id=client.session)
@@ -150,8 +152,8 @@ async def test_a_call_fails_if_its_client_lacks_the_capabilities_for_the_input(
 
 async def test_a_tool_is_not_called_if_the_client_lacks_a_required_capability() -> None:
     server = Server(tool("greet", required_client_capabilities=("Roots",)))
-    can_not = await Asked.connect(server, FORMS)
-    can = await Asked.connect(server, EVERYTHING)
+    can_not = await RespondingClient.connect(server, FORMS)
+    can = await RespondingClient.connect(server, EVERYTHING)
     call = ("tools/call", {"name": "greet"})
 
     result = await server.result(legacy(*call, mcp_session_id=can_not.session))
@@ -167,7 +169,7 @@ async def test_a_tool_is_not_called_if_the_client_lacks_a_required_capability() 
 @pytest.mark.parametrize("accept", ["application/json", "*/*"])
 async def test_a_call_fails_if_its_client_does_not_accept_event_streams(accept: str) -> None:
     server = greeter()
-    client = await Asked.connect(server)
+    client = await RespondingClient.connect(server)
 
     request = legacy("tools/call", {"name": "greet"}, mcp_session_id=client.session, accept=accept)
     (message,) = await server.exchange(request)
@@ -179,7 +181,7 @@ async def test_a_call_fails_if_its_client_does_not_accept_event_streams(accept: 
 
 
 async def test_a_call_fails_with_the_reason_if_its_client_responds_with_an_error() -> None:
-    client = await Asked.connect(greeter(InputRequired({"a": NAME, "b": POEM})))
+    client = await RespondingClient.connect(greeter(InputRequired({"a": NAME, "b": POEM})))
     client.call()
     asked = [await client.next(), await client.next()]
     refusal = {"code": -1, "message": "User rejected\u202e it" + "!" * 1000}
@@ -207,7 +209,7 @@ async def test_a_call_fails_with_the_reason_if_its_client_responds_with_an_error
 )
 async def test_a_call_fails_if_its_client_responds_with_invalid_input(answer: Any) -> None:
     server = greeter()
-    client = await Asked.connect(server)
+    client = await RespondingClient.connect(server)
     client.call()
 
     await client.answer((await client.next())["id"], answer)
@@ -221,7 +223,7 @@ async def test_a_call_fails_if_its_client_responds_with_invalid_input(answer: An
 
 @pytest.mark.looptime
 async def test_a_call_fails_if_its_client_does_not_respond_in_time() -> None:
-    client = await Asked.connect(greeter())
+    client = await RespondingClient.connect(greeter())
     client.call()
     request = await client.next()
     began = asyncio.get_running_loop().time()
@@ -238,7 +240,7 @@ async def test_a_call_fails_if_its_client_does_not_respond_in_time() -> None:
 @pytest.mark.looptime
 async def test_the_duration_of_a_call_excludes_the_wait_for_the_user() -> None:
     server = greeter()
-    client = await Asked.connect(server)
+    client = await RespondingClient.connect(server)
     client.call()
     request = await client.next()
     await asyncio.sleep(100)
@@ -251,7 +253,7 @@ async def test_the_duration_of_a_call_excludes_the_wait_for_the_user() -> None:
 
 async def test_a_call_ends_when_its_client_disconnects() -> None:
     server = greeter()
-    client = await Asked.connect(server)
+    client = await RespondingClient.connect(server)
     client.call()
     await client.next()
 
@@ -265,7 +267,7 @@ async def test_a_call_ends_when_its_client_disconnects() -> None:
 
 async def test_a_client_can_cancel_a_call_that_waits_for_input() -> None:
     server = greeter()
-    client = await Asked.connect(server)
+    client = await RespondingClient.connect(server)
     client.call(arguments={})
     request = await client.next()
 
@@ -280,7 +282,7 @@ async def test_a_client_can_cancel_a_call_that_waits_for_input() -> None:
 
 async def test_a_call_fails_when_its_session_is_deleted() -> None:
     server = greeter()
-    client = await Asked.connect(server)
+    client = await RespondingClient.connect(server)
     client.call()
     await client.next()
 
@@ -294,7 +296,7 @@ async def test_a_call_fails_when_its_session_is_deleted() -> None:
 
 async def test_a_server_that_stops_withdraws_its_requests_and_sends_no_more() -> None:
     server = greeter()
-    client = await Asked.connect(server)
+    client = await RespondingClient.connect(server)
     client.call()
     await client.next()
 
@@ -315,7 +317,7 @@ async def test_calls_that_wait_for_input_are_limited_for_each_client(
 ) -> None:
     monkeypatch.setattr(asking, "MAX_ASKING", 4)
     server = greeter()
-    first = await Asked.connect(server)
+    first = await RespondingClient.connect(server)
     waiting = [first, first.another()]
     for one in waiting:
         one.call()
@@ -338,7 +340,7 @@ async def test_calls_that_wait_for_input_are_limited_for_each_client(
 
 async def test_another_session_cannot_respond_to_the_request() -> None:
     server = greeter()
-    client, eve = await Asked.connect(server), await Asked.connect(server)
+    client, eve = await RespondingClient.connect(server), await RespondingClient.connect(server)
     client.call()
     request = await client.next()
 
@@ -354,7 +356,7 @@ async def test_another_session_cannot_respond_to_the_request() -> None:
 
 
 async def test_ids_of_requests_cannot_be_guessed() -> None:
-    client = await Asked.connect(greeter(InputRequired({"a": NAME, "b": NAME})))
+    client = await RespondingClient.connect(greeter(InputRequired({"a": NAME, "b": NAME})))
     client.call()
 
     ids = {(await client.next())["id"], (await client.next())["id"]}
@@ -365,7 +367,7 @@ async def test_ids_of_requests_cannot_be_guessed() -> None:
 
 
 async def test_only_the_first_response_to_a_request_is_used() -> None:
-    client = await Asked.connect(greeter(InputRequired({"a": NAME, "b": POEM})))
+    client = await RespondingClient.connect(greeter(InputRequired({"a": NAME, "b": POEM})))
     client.call()
     ids = [(await client.next())["id"], (await client.next())["id"]]
 
@@ -381,7 +383,7 @@ async def test_the_memory_for_the_input_of_clients_is_bounded(
 ) -> None:
     monkeypatch.setattr(asking, "MAX_ANSWERS", 4096)
     server = greeter(InputRequired({"a": NAME, "b": POEM}))
-    client = await Asked.connect(server)
+    client = await RespondingClient.connect(server)
     client.call()
     ids = [(await client.next())["id"], (await client.next())["id"]]
     giant = {"action": "accept", "content": {"name": "x" * 4096}}

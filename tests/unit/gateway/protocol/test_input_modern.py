@@ -10,7 +10,7 @@ from mcp_operator.api.catalog import JsonObject
 from mcp_operator.gateway.contract import InputRequired
 from mcp_operator.gateway.protocol.request_state import MAX_STATE
 from mcp_operator.gateway.root_key import RootKey
-from support.asked import (
+from support.client_requests import (
     ADA,
     EVERYTHING,
     FOLDERS,

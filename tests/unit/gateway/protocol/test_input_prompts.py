@@ -8,7 +8,7 @@ import pytest
 
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.api.prompts import PromptVariable
-from support.asked import (
+from support.client_requests import (
     FORMS,
     declares,
 )

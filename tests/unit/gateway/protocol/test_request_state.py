@@ -10,7 +10,7 @@ from mcp_operator.gateway.contract import InputRequired
 from mcp_operator.gateway.policy.principal import Principal
 from mcp_operator.gateway.protocol.request_state import STATE_SECONDS
 from mcp_operator.gateway.root_key import RootKey
-from support.asked import (
+from support.client_requests import (
     ADA,
     FORMS,
     NAME,

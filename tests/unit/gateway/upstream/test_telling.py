@@ -19,7 +19,7 @@ from mcp_operator.gateway.upstream import telling
 from mcp_operator.gateway.upstream.client import HttpUpstream
 from support.entries import backend, catalog, tool
 from support.fake_upstream import CANARY, FakeSecrets
-from support.heard import Heard
+from support.recording_listener import RecordingListener
 from support.results import completed
 from support.waiting import eventually
 
@@ -32,7 +32,7 @@ Proceed = Callable[[], bool]
 
 async def called(
     *pieces: bytes,
-    heard: Heard | None = None,
+    heard: RecordingListener | None = None,
     proceed: Proceed = lambda: True,
     ends: bool = True,
     native: bool = True,
@@ -65,7 +65,9 @@ async def called(
         HttpUpstream({"demo/orders:80": f"127.0.0.1:{server.port}"}, user_agent="t") as upstream,
     ):
         executor = HttpExecutor(current, upstream, FakeSecrets())
-        return await completed(executor.call_tool(entry, {}, Call(listener=heard or Heard())))
+        return await completed(
+            executor.call_tool(entry, {}, Call(listener=heard or RecordingListener()))
+        )
 
 
 def event(name: str, data: object) -> bytes:
@@ -73,7 +75,7 @@ def event(name: str, data: object) -> bytes:
 
 
 async def test_progress_and_log_messages_are_sent_before_the_result() -> None:
-    heard = Heard()
+    heard = RecordingListener()
     pieces = (
         event("progress", {"progress": 1, "total": 2, "message": "half"}),
         event("log", {"level": "warning", "data": {"n": 1}, "logger": "db"}),
@@ -102,7 +104,7 @@ async def test_a_result_ends_the_reading_of_a_stream() -> None:
 
 
 async def test_an_event_can_arrive_in_pieces_and_without_a_final_empty_line() -> None:
-    heard = Heard()
+    heard = RecordingListener()
     whole = b'\xef\xbb\xbfevent:progress\r\ndata:{"progress"\r\ndata::3}\r\n\r\n' + RESULT[:-2]
     pieces = [whole[n : n + 7] for n in range(0, len(whole), 7)]
 
@@ -111,7 +113,7 @@ async def test_an_event_can_arrive_in_pieces_and_without_a_final_empty_line() ->
 
 
 async def test_a_stream_without_a_result_event_is_returned_without_its_progress() -> None:
-    heard = Heard()
+    heard = RecordingListener()
 
     progress = event("progress", {"progress": 1})
     result = await called(b"data: 1\n\n", progress, b"data: 2\n\n", heard=heard)
@@ -149,13 +151,13 @@ async def test_an_event_that_does_not_end_is_cut_at_the_size_limit() -> None:
 
 
 async def test_progress_events_are_plain_text_unless_the_tool_declares_native() -> None:
-    heard = Heard()
+    heard = RecordingListener()
     stream = event("progress", {"progress": 1}) + RESULT
 
     result = await called(stream, heard=heard, native=False)
 
     assert result.content == ({"type": "text", "text": stream.decode()},)
-    assert heard == Heard()
+    assert heard == RecordingListener()
 
 
 @pytest.mark.parametrize(
@@ -175,14 +177,14 @@ async def test_progress_events_are_plain_text_unless_the_tool_declares_native() 
     ],
 )
 async def test_an_invalid_event_is_dropped(bad: bytes) -> None:
-    heard = Heard()
+    heard = RecordingListener()
 
     assert (await called(bad + RESULT, heard=heard)).content == DONE
-    assert heard == Heard()
+    assert heard == RecordingListener()
 
 
 async def test_only_the_last_of_several_progress_events_is_sent() -> None:
-    heard = Heard()
+    heard = RecordingListener()
     many = b"".join(event("progress", {"progress": n}) for n in range(100))
 
     await called(many + RESULT, heard=heard)
@@ -194,7 +196,7 @@ async def test_the_number_of_log_messages_of_one_call_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(telling, "MAX_LOGS", 3)
-    heard = Heard()
+    heard = RecordingListener()
 
     await called(event("log", {"data": 1}) * 10 + RESULT, heard=heard)
 
@@ -202,7 +204,7 @@ async def test_the_number_of_log_messages_of_one_call_is_bounded(
 
 
 async def test_a_secret_in_a_stream_is_redacted() -> None:
-    heard = Heard()
+    heard = RecordingListener()
     secret = CANARY.decode()
     pieces = (
         event("progress", {"progress": 1, "message": f"with {secret}"}),
@@ -219,7 +221,7 @@ async def test_a_secret_in_a_stream_is_redacted() -> None:
 
 
 async def test_invisible_characters_are_removed_from_a_message() -> None:
-    heard = Heard()
+    heard = RecordingListener()
 
     await called(event("progress", {"progress": 1, "message": "a\u202eb"}) + RESULT, heard=heard)
 

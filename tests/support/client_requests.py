@@ -1,4 +1,4 @@
-"""Tools that ask, and clients that are asked, for tests without sockets."""
+"""Tools that send requests to clients, and clients that respond, without sockets."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ EVERYTHING: JsonObject = {"elicitation": {"form": {}, "url": {}}, "sampling": {}
 
 
 def asking(*rounds: InputRequired, last: ToolResult | None = None) -> Script:
-    """Return a tool that asks in rounds, then says what it was told in the last."""
+    """Return a tool that requests input in rounds, then returns the last responses."""
     states = {one.state: n for n, one in enumerate(rounds)}
     assert len(states) == len(rounds)
 
@@ -62,7 +62,7 @@ def asking(*rounds: InputRequired, last: ToolResult | None = None) -> Script:
 
 
 def declares(capabilities: JsonObject, **params: Any) -> JsonObject:
-    """Return the parameters of a 2026-07-28 request of a client that declares something."""
+    """Return parameters of a 2026-07-28 request of a client with capabilities."""
     return {"_meta": META | {CAPABILITIES: capabilities}, **params}
 
 
@@ -71,27 +71,27 @@ def call(name: str = "greet", can: JsonObject = FORMS, **params: Any) -> HttpReq
 
 
 def said(result: Mapping[str, Any]) -> Any:
-    """Return what `asking` was told."""
+    """Return the responses in the result of a tool of `asking`."""
     (block,) = result["content"]
     return json.loads(block["text"])
 
 
 def greeter(*rounds: InputRequired, **given: Any) -> Server:
-    """Return a server with a tool that asks for a name, unless it asks for something else."""
+    """Return a server with a tool that asks for a name, or for the given input."""
     server = Server(tool("greet"), tool("other"), **given)
     server.executor.results["greet"] = asking(*rounds or (InputRequired({"name": NAME}, "plain"),))
     return server
 
 
 async def refused(server: Server, **params: Any) -> str:
-    """Return what is said of a call with parameters that are refused."""
+    """Return the error message for a call whose parameters are refused."""
     _, error = await server.error(call(**params))
     assert error["code"] == -32602
     return str(error["message"])
 
 
-class Asked:
-    """A client of a session: calls, is asked on the stream of the call, and answers."""
+class RespondingClient:
+    """A client of a session that calls a tool, and responds to requests on the call's stream."""
 
     def __init__(self, server: Server, session: str) -> None:
         self.server = server
@@ -100,17 +100,19 @@ class Asked:
         self.running: asyncio.Task[Any] | None = None
 
     @classmethod
-    async def connect(cls, server: Server, capabilities: JsonObject = EVERYTHING) -> Asked:
+    async def connect(
+        cls, server: Server, capabilities: JsonObject = EVERYTHING
+    ) -> RespondingClient:
         params = {"protocolVersion": "2025-11-25", "capabilities": capabilities, "clientInfo": {}}
         answer = await server.respond(legacy("initialize", params))
         return cls(server, answer.headers["mcp-session-id"])
 
-    def another(self) -> Asked:
+    def another(self) -> RespondingClient:
         """Return the same client for another call."""
-        return Asked(self.server, self.session)
+        return RespondingClient(self.server, self.session)
 
     def call(self, name: str = "greet", method: str = "tools/call", **params: Any) -> None:
-        """Begin a call."""
+        """Start a call."""
         request = legacy(method, {"name": name, **params}, mcp_session_id=self.session)
         begun = replace(request, begin=self._began.set_result)
         self.running = asyncio.create_task(self.server.endpoint.handle(begun))
@@ -126,13 +128,13 @@ class Asked:
     async def answer(
         self, request_id: Any, result: Any, session: str = "", at: Server | None = None
     ) -> None:
-        """Answer a request.
+        """Respond to a request.
 
         Args:
-            request_id: Its id.
-            result: What to answer.
-            session: The session to answer in; the client's own where empty.
-            at: The replica that gets the answer; the one that was called where None.
+            request_id: The id of the request.
+            result: The response.
+            session: The session of the response; by default, the client's own.
+            at: The replica that gets the response; by default, the one that was called.
         """
         await self.post({"jsonrpc": "2.0", "id": request_id, "result": result}, session, at)
 
@@ -142,7 +144,7 @@ class Asked:
         assert answer.status == 202
 
     async def result(self) -> JsonObject:
-        """Return the result of the call, which is next on the stream."""
+        """Return the result of the call, which must be the next message on the stream."""
         message = await self.next()
         result: JsonObject = message["result"]
         return result

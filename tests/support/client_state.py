@@ -1,4 +1,4 @@
-"""What a gateway holds for its clients, by the name of what holds it."""
+"""The state that a gateway keeps for its clients, by component."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from support.running_gateway import Running
 
 
 async def held(gateway: Running) -> dict[str, int]:
-    """Count everything that requests, streams, sessions and tasks of clients have put somewhere.
+    """Count all state that requests, streams, sessions and tasks of clients have left in a gateway.
 
-    Two things are left out that stay by design, within a bound: the ids of deleted sessions, and
-    what sessions subscribed to whose clients went without deleting them (`subscribed_sessions`).
+    Two kinds of state are left out, which are kept by design within a bound: the ids of deleted
+    sessions, and subscriptions of sessions that were not deleted (`subscribed_sessions`).
     """
     app = gateway.app
     core, legacy, front = app._endpoint._core, app._endpoint._legacy, app._front
     tasks, caching = core.tasks, core.poller._executor
-    await tasks._memory.get("")  # forgets what has expired
+    await tasks._memory.get("")  # removes what has expired
     return {
         "asyncio tasks": len(asyncio.all_tasks()),
         "connections": front.connections,
@@ -52,5 +52,5 @@ async def held(gateway: Running) -> dict[str, int]:
 
 
 def subscribed_sessions(gateway: Running) -> int:
-    """How many sessions have subscriptions, or had a stream."""
+    """Return how many sessions have subscriptions or had a stream."""
     return len(gateway.app._endpoint._legacy._subscribed._sessions)

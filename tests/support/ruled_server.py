@@ -1,4 +1,4 @@
-"""A server with rules for whatever it serves, and who would be let in by them."""
+"""A server with rules for everything that it serves, and the principals that they allow."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ CONDITIONS: dict[str, Callable[[Principal, dict[str, str]], bool]] = {
         ("write" in who.scopes and who.name != "bob") or claims.get("teams") == "root"
     ),
 }
-"""What the conditions of these rules mean, in Python: a claim that is missing is nothing."""
+"""The conditions of these rules in Python; a missing claim is an empty value."""
 
 
 class Named(Guard):
-    """Lets in whomever a test says."""
+    """Authenticates every client as the principal that a test sets."""
 
     who = Principal("nobody")
 
@@ -77,7 +77,7 @@ def server(*rules: AccessRule) -> tuple[Server, Named]:
 def allowed(
     principal: Principal, kind: str, name: str, rules: tuple[AccessRule, ...] = RULES
 ) -> bool:
-    """Decide independently of the product, with the standard library's patterns."""
+    """Decide independently of the product, with the patterns of the standard library."""
     for rule in rules:
         if not (rule.any_scope or rule.principals or rule.claims or rule.when):
             continue

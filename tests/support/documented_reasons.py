@@ -1,4 +1,4 @@
-"""Whether conditions keep to the reasons that are documented."""
+"""Checks that conditions have documented reasons."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ CAUSES = (ConditionType.ACCEPTED, ConditionType.RESOLVED_REFS, ConditionType.PRO
 
 
 def declared(conditions: Iterable[Condition]) -> dict[ConditionType, Condition]:
-    """Return conditions by type; fail where one has a reason that is not among its own.
+    """Return conditions by type; fail if one has a reason that is not documented for it.
 
-    Ready, while False, may also have the reason of what is to blame.
+    If Ready is False, it can also have the reason of the condition that causes it.
     """
     by_type = {condition.type: condition for condition in conditions}
     for type_, condition in by_type.items():

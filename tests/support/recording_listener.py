@@ -1,4 +1,4 @@
-"""A listener that keeps what it is told."""
+"""A listener that records what it receives."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from mcp_operator.gateway.contract import LogLevel
 
 
 @dataclass
-class Heard:
-    """Keeps what it is told: progress as it is, log messages with their data encoded."""
+class RecordingListener:
+    """Records progress unchanged, and log messages with encoded data."""
 
     progresses: list[tuple[float, float | None, str]] = field(default_factory=list)
     logs: list[tuple[LogLevel, bytes, str]] = field(default_factory=list)
