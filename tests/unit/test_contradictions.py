@@ -130,6 +130,23 @@ def test_the_description_mentions_arguments_that_only_a_path_declares() -> None:
 
 
 @every_text
+def test_no_text_says_that_clients_are_never_authenticated(text: Path) -> None:
+    said = " ".join(text.read_text(encoding="utf-8").replace("**", "").split())
+    for sentence in re.split(r"(?<=[.;]) (?=[A-Z*])", said):
+        if re.search(r"clients are not authenticated", sentence, re.IGNORECASE):
+            assert "Without `spec.auth`" in sentence
+
+
+@pytest.mark.parametrize("kind", SPECS)
+def test_the_page_of_a_kind_names_fields_of_its_status(kind: str) -> None:
+    page = (ROOT / "docs" / "resources" / f"{kind.lower()}.md").read_text(encoding="utf-8")
+    status = {path for path, _ in fields(schemas()[kind]["properties"]["status"])}
+    named_there = set(re.findall(r"`status\.([\w.]+)`", page))
+    assert named_there
+    assert named_there <= status
+
+
+@every_text
 def test_the_crds_are_deleted_after_their_objects(text: Path) -> None:
     said = text.read_text(encoding="utf-8")
     definitions = re.search(r"^(?:[$>] )?kubectl delete crd ", said, re.MULTILINE)
@@ -184,7 +201,7 @@ LEFT_OUT = re.compile(r"(?:^|[;.,] |; if )([^\s;,]+) (?:when|if it is) left out\
 THE_DEFAULT = re.compile(r"(\w+), the default\b")
 
 
-def test_what_a_field_has_when_it_is_left_out_is_what_its_description_says() -> None:
+def test_the_description_names_the_default_of_an_omitted_field() -> None:
     checked = 0
     for name, default, text in DEFAULTS:
         said = [*LEFT_OUT.findall(text), *THE_DEFAULT.findall(text)]
@@ -195,7 +212,7 @@ def test_what_a_field_has_when_it_is_left_out_is_what_its_description_says() -> 
 
 
 @every_text
-def test_a_value_that_a_text_calls_the_default_is_that(text: Path) -> None:
+def test_the_value_that_a_text_calls_the_default_is_the_default(text: Path) -> None:
     said = text.read_text(encoding="utf-8")
     named = re.findall(r"`(?:[\w.]+\.)?(\w+): (\w+)`, (?:which is )?the default", said)
     named += re.findall(r"`(?:[\w.]+\.)?(\w+)` \((\d+\w*)\)", said)
@@ -211,7 +228,7 @@ def test_a_value_that_a_text_calls_the_default_is_that(text: Path) -> None:
         ), (field, value)
 
 
-def test_the_commands_that_the_gateway_sends_to_redis_are_those_that_its_user_needs() -> None:
+def test_the_guide_lists_every_command_that_the_gateway_sends_to_redis() -> None:
     source = "".join(
         path.read_text(encoding="utf-8")
         for path in (ROOT / "operator" / "mcp_operator" / "gateway").rglob("*.py")

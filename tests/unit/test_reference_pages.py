@@ -14,7 +14,7 @@ import pytest
 from events_reference import recorded
 
 from mcp_operator import cli
-from mcp_operator.api.conditions import ConditionType
+from mcp_operator.api.conditions import STATUS, ConditionType
 from mcp_operator.app.control_plane import EXIT_LEASE_LOST
 from mcp_operator.app.mcp_client.settings import TOKEN_VARIABLE
 from mcp_operator.cli import COMMANDS, build_parser
@@ -197,6 +197,11 @@ def test_every_line_in_the_guide_to_logs_is_logged() -> None:
     lines = {line for row in rows for line in re.findall(r"`([^`]+)`", row)}
     assert len(lines) > 15
     assert lines <= logged()
+
+
+def test_the_status_of_a_condition_is_written_as_in_objects() -> None:
+    statuses = set(re.findall(r"^\| (\w+) \| `\w+` \|", page("conditions.md"), re.MULTILINE))
+    assert statuses == set(STATUS.values())
 
 
 NUMBERS = {"two": 2, "five": 5, "ten": 10}
