@@ -246,6 +246,8 @@ def decoded(data: bytes) -> Task:
         fields = from_json(data)
         if fields["job"] is not None:
             fields["job"] = Job(**fields["job"])
+        if fields["asked"]:  # it is only passed on, so its numbers must keep their text
+            fields["asked"] = exact.loads(data.decode(), unfolded=True)["asked"]
         return Task(**fields)
     except (TypeError, KeyError) as error:
         raise ValueError("the stored task has the format of another release") from error

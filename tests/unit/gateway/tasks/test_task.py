@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.gateway.contract import Job
+from mcp_operator.gateway.exact import Encoded, encode
 from mcp_operator.gateway.tasks.task import (
     KEEP_SECONDS,
     MAX_ROUNDS,
@@ -167,6 +168,13 @@ VALUES = st.recursive(
 def test_a_task_is_decoded_as_it_was_encoded(arguments: dict[str, object], text: str) -> None:
     task = a_task(arguments=arguments, message=text, job=Job("/j", 1.0, text))
     assert decoded(encoded(task)) == task
+
+
+def test_numbers_of_a_stored_request_to_the_client_keep_their_text() -> None:
+    schema = {"maximum": Encoded(b"1e400"), "default": Encoded(b"0.50")}
+    task = a_task().asking({"amount": {"params": schema}}, None, LATER)
+    shown = encode(detailed(decoded(encoded(task)), None)["inputRequests"])
+    assert shown == b'{"1.amount":{"params":{"maximum":1e400,"default":0.50}}}'
 
 
 @pytest.mark.parametrize(
