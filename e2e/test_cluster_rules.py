@@ -29,7 +29,7 @@ def team(operator: Install) -> Iterator[Kubectl]:
         operator.kubectl("delete", "namespace", name, "--wait=false")
 
 
-def test_a_quota_that_refuses_pods_is_told_in_its_own_words(team: Kubectl) -> None:
+def test_the_message_of_a_quota_that_rejects_pods_is_in_the_condition_ready(team: Kubectl) -> None:
     hard = {"limits.cpu": "2", "limits.memory": "4Gi", "pods": "4"}
     team.apply({**of("v1", "ResourceQuota", "narrow"), "spec": {"hard": hard}})
     serve(team)
@@ -44,7 +44,7 @@ def test_a_quota_that_refuses_pods_is_told_in_its_own_words(team: Kubectl) -> No
     team.wait("mcpserver/shop", "condition=Ready")
 
 
-def test_an_autoscaler_of_the_users_own_is_not_fought(team: Kubectl) -> None:
+def test_the_operator_does_not_override_an_autoscaler_of_the_user(team: Kubectl) -> None:
     serve(team)
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": DEPLOYMENT}
     cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}
@@ -66,7 +66,7 @@ def test_an_autoscaler_of_the_users_own_is_not_fought(team: Kubectl) -> None:
     assert team.get("deployment", DEPLOYMENT)["spec"]["replicas"] == 3
 
 
-def test_pods_run_where_the_template_says_and_nowhere_else(team: Kubectl) -> None:
+def test_pods_run_only_on_the_node_that_the_template_selects_and_tolerates(team: Kubectl) -> None:
     with kept_for(team, "ai") as node:
         placed = {"nodeSelector": {TAINT: "ai"}}
         serve(team, podTemplate={"spec": placed})
@@ -81,7 +81,7 @@ def test_pods_run_where_the_template_says_and_nowhere_else(team: Kubectl) -> Non
         assert {pod["spec"]["nodeName"] for pod in ready_pods(team)} == {node}
 
 
-def test_a_gateway_reads_its_catalog_as_an_account_that_consents(team: Kubectl) -> None:
+def test_a_gateway_runs_with_a_labeled_service_account_of_the_user(team: Kubectl) -> None:
     team.apply(of("v1", "ServiceAccount", "identity"))
     serve(team, podTemplate={"spec": {"serviceAccountName": "identity"}})
     told = eventually(

@@ -41,13 +41,13 @@ def test_a_pod_that_does_not_confirm_is_named(samples: Shop) -> None:
 
     assert samples.condition("Programmed")["status"] == "False"
     assert samples.server()["status"]["syncedReplicas"] == 2
-    assert len(samples.tools()) == 5, "the others, and this one too, go on serving"
+    assert len(samples.tools()) == 5, "all three pods still serve"
     samples.kubectl("delete", "networkpolicy", "closed-but-for-mcp")
     eventually(lambda: samples.condition("Programmed")["status"] == "True", "Programmed")
     assert samples.server()["status"]["syncedReplicas"] == 3
 
 
-def test_an_image_that_never_gets_ready_replaces_no_pod(samples: Shop, image: str) -> None:
+def test_an_image_that_never_becomes_ready_does_not_replace_pods(samples: Shop, image: str) -> None:
     served = {pod["metadata"]["name"] for pod in samples.kubectl.find("pods", GATEWAY_PODS)}
     samples.kubectl.patch("mcpserver", "shop", {"spec": {"image": f"{image}-missing"}})
     new = eventually(lambda: names(samples) - served, "a pod of the new image")
@@ -57,7 +57,7 @@ def test_an_image_that_never_gets_ready_replaces_no_pod(samples: Shop, image: st
     (pod,) = new
     eventually(lambda: pod in samples.condition("Degraded")["message"], f"{pod} to be named")
     assert samples.condition("Degraded")["reason"] == "PodsFailing"
-    assert samples.condition("Ready")["status"] == "True", "the others go on serving"
+    assert samples.condition("Ready")["status"] == "True", "the other pods still serve"
 
     samples.kubectl.patch("mcpserver", "shop", {"spec": {"image": None}})
     eventually(lambda: names(samples) == served, "the pod to go")

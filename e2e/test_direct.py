@@ -14,7 +14,7 @@ EXAMPLE = ROOT / "examples" / "direct" / "server.yaml"
 PUBLISHED = "registry.example.com/direct-example:1.0"
 
 
-def test_the_example_serves_what_it_reports_and_a_change_reaches_it(
+def test_the_example_serves_the_catalog_that_it_reports_and_its_changes(
     samples: Shop, example_image: str
 ) -> None:
     kubectl = samples.kubectl

@@ -20,7 +20,7 @@ OPERATOR_PODS = "--selector=app.kubernetes.io/name=mcp-operator"
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_an_install_serves_the_samples_and_leaves_nothing(
+async def test_an_installation_serves_the_samples_and_is_removed_completely(
     way: str, kubectl: Kubectl, image: str
 ) -> None:
     with installed(way, kubectl, image) as install, shop(kubectl, image) as opened:
@@ -78,7 +78,7 @@ def _removal_leaves_only_what_policy_keeps(install: Install, opened: Shop) -> No
     if install.keeps_crds:
         install.uninstall()
         eventually(lambda: not install.leftovers(), "the operator to be gone")
-        assert len(opened.tools()) == 4, "gateways go on without an operator"
+        assert len(opened.tools()) == 4, "gateways serve without an operator"
     opened.kubectl("delete", "mcps,mcpt,mcpp,mcpr", "--all")
     ours = "--selector=app.kubernetes.io/managed-by=mcp-operator"
     # The garbage collector discovers new CRDs only every 30 s, and these can be newer than that.

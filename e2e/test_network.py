@@ -15,7 +15,7 @@ METRICS = "http://mcp-operator.mcp-system.svc:8080/metrics"
 SCRAPES = "mcp-operator.dev/scrapes-metrics"
 
 
-def test_metrics_are_for_labelled_namespaces_only(samples: Shop) -> None:
+def test_metrics_can_be_read_only_from_labeled_namespaces(samples: Shop) -> None:
     with pytest.raises(CommandError, match="Timeout"):
         samples.client.get(METRICS)
 
@@ -24,13 +24,17 @@ def test_metrics_are_for_labelled_namespaces_only(samples: Shop) -> None:
     eventually(lambda: samples.client.get(METRICS)[0] == 200, "the metrics to be admitted")
 
 
-def test_health_is_for_the_kubelet_only(samples: Shop, operator: Install) -> None:
+def test_the_health_port_of_the_operator_cannot_be_reached_from_a_pod(
+    samples: Shop, operator: Install
+) -> None:
     pods = operator.system.find("pods", "--selector=app.kubernetes.io/name=mcp-operator")
     with pytest.raises(CommandError, match="Timeout"):
         samples.client.get(f"http://{pods[0]['status']['podIP']}:8081/readyz")
 
 
-def test_nothing_else_gets_out_of_the_operators_namespace(samples: Shop, operator: Install) -> None:
+def test_a_pod_in_the_namespace_of_the_operator_has_no_egress(
+    samples: Shop, operator: Install
+) -> None:
     inside = Client(operator.system, samples.image)
     inside.start()
     # DNS cannot be reached either. Which of the two times out first does not matter.

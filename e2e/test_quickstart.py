@@ -55,7 +55,7 @@ def pasted(image: str, folder: Path, port: int) -> Iterator[Save | Command]:
             yield Command(text.replace("127.0.0.1:8080", f"127.0.0.1:{port}"), shown)
 
 
-def test_the_quickstart_does_what_it_shows(
+def test_the_commands_of_the_quickstart_have_the_shown_results(
     kubectl: Kubectl, image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = free_port()

@@ -1,4 +1,4 @@
-"""Clients of a server notice nothing of changes around it."""
+"""Clients of a server do not notice changes around it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def three(samples: Shop) -> None:
     samples.scale(3)
 
 
-def test_a_rolling_restart_fails_no_call(samples: Shop) -> None:
+def test_no_call_fails_during_a_rolling_restart(samples: Shop) -> None:
     with samples.load(TOOL, RATE, MIN_CALLS, SECONDS) as summary:
         samples.kubectl("rollout", "restart", GATEWAY)
         samples.kubectl.rollout(GATEWAY)
@@ -29,13 +29,13 @@ def test_a_rolling_restart_fails_no_call(samples: Shop) -> None:
     assert_nothing_failed(summary)
 
 
-def test_scaling_from_three_to_one_fails_no_call(samples: Shop) -> None:
+def test_no_call_fails_while_three_pods_are_scaled_to_one(samples: Shop) -> None:
     with samples.load(TOOL, RATE, MIN_CALLS, SECONDS) as summary:
         samples.scale(1)
     assert_nothing_failed(summary)
 
 
-def test_losing_the_operator_fails_no_call(samples: Shop, operator: Install) -> None:
+def test_no_call_fails_while_the_operator_is_replaced(samples: Shop, operator: Install) -> None:
     with samples.load(TOOL, RATE, MIN_CALLS, SECONDS) as summary:
         pods = "--selector=app.kubernetes.io/name=mcp-operator"
         operator.system("delete", "pods", pods, "--grace-period=0", "--force")
@@ -47,7 +47,7 @@ def test_losing_the_operator_fails_no_call(samples: Shop, operator: Install) -> 
     assert_nothing_failed(summary)
 
 
-def test_evicting_pods_as_a_drain_does_fails_no_call(samples: Shop) -> None:
+def test_no_call_fails_while_pods_are_evicted_as_in_a_drain(samples: Shop) -> None:
     """`kubectl drain` evicts pods, and retries while a PodDisruptionBudget refuses.
 
     The test cannot run it, because in a cluster with one node, no pod would start again.

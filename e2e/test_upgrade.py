@@ -15,7 +15,7 @@ from e2e.harness.traffic import MIN_CALLS, RATE, SECONDS, assert_nothing_failed
 CHILDREN = "deployments,services,serviceaccounts,roles,rolebindings,configmaps"
 
 
-def test_an_upgrade_and_the_way_back_disturb_no_server(
+def test_an_upgrade_and_a_rollback_do_not_disrupt_servers(
     kubectl: Kubectl, image: str, tmp_path: Path
 ) -> None:
     install = HelmInstall(kubectl, image)
@@ -36,7 +36,7 @@ def test_an_upgrade_and_the_way_back_disturb_no_server(
         install.purge()
 
 
-def test_each_way_to_install_takes_over_from_another_and_disturbs_no_server(
+def test_each_installation_method_takes_over_from_another_without_disruption(
     kubectl: Kubectl, image: str
 ) -> None:
     """The commands are those of docs/how-to/upgrade.md, in its section about ways to install."""

@@ -20,7 +20,7 @@ def eventually(look: Callable[[], T | None], what: str) -> T:
 
     Args:
         look: Returns a true value when it is done. A failed kubectl command means "not yet".
-        what: Completes the sentence "waited in vain for …".
+        what: Completes the sentence "timed out waiting for …".
     """
     deadline = time.monotonic() + HANG_SECONDS
     last: object = None
@@ -32,7 +32,7 @@ def eventually(look: Callable[[], T | None], what: str) -> T:
         except CommandError as error:
             last = error
         time.sleep(PAUSE)
-    raise AssertionError(f"waited in vain for {what}, {HANG_SECONDS:.0f} s; last seen: {last}")
+    raise AssertionError(f"timed out waiting for {what}, {HANG_SECONDS:.0f} s; last seen: {last}")
 
 
 def fetch(port: int, path: str) -> str:
