@@ -43,7 +43,7 @@ async def environment(
         yield environment
 
 
-async def test_every_fault_is_told_by_its_alert_and_conditions_and_heals(
+async def test_every_fault_shows_its_alert_and_conditions_and_is_repaired(
     environment: DrillEnvironment, command: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with Client(environment.url, read_timeout_seconds=HANG_SECONDS) as client:

@@ -350,7 +350,7 @@ def test_headers_whose_names_differ_only_in_case_are_one_argument() -> None:
         ({"name": "q", "in": "path"}, "the path does not contain {q}, so the path parameter is"),
     ],
 )
-def test_a_parameter_without_a_place_is_left_out_and_told(
+def test_a_parameter_without_a_valid_location_is_omitted_with_a_note(
     parameter: dict[str, Any], told: str
 ) -> None:
     document = openapi(get(parameter))
