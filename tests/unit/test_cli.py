@@ -18,6 +18,7 @@ from mcp_operator.core.few_lines import BURST
 from mcp_operator.settings import ServeSettings
 from mcp_operator.settings.loading import Settings
 from mcp_operator.version import VERSION
+from support.guides import assert_the_guide_installs
 
 SAMPLES = Path(__file__).parents[2] / "manifests" / "samples"
 
@@ -242,7 +243,9 @@ def test_without_the_sdk_inspect_says_how_to_install_it(
     monkeypatch.setitem(sys.modules, "mcp_types", None)
 
     assert run("inspect", "list", "http://127.0.0.1:1/mcp") == cli.EXIT_PROBLEM
-    assert "pip install 'mcp-operator[inspect]'" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "install mcp-operator with its extra inspect" in shown
+    assert_the_guide_installs(shown, "inspect")
 
 
 @pytest.mark.parametrize(("succeeded", "code"), [(True, cli.EXIT_OK), (False, cli.EXIT_TOOL_ERROR)])

@@ -19,6 +19,7 @@ from mcp_operator.app.mcp_client.settings import (
     WatchSettings,
 )
 from mcp_operator.cli.command import EXIT_OK, EXIT_TOOL_ERROR, Command
+from mcp_operator.core import guides
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.settings.loading import load
 
@@ -41,8 +42,8 @@ def _sdk() -> Iterator[None]:
         if (error.name or "").partition(".")[0] not in SDK:
             raise
         raise OperatorError(
-            "inspect needs the official MCP SDK for Python, which is not installed here, or is "
-            f"older than 2.3 ({error}). Install it with: pip install 'mcp-operator[inspect]'"
+            "inspect needs the official MCP SDK for Python, version 2.3 or newer "
+            f"({error}): install mcp-operator with its extra inspect; see {guides.INSPECT}"
         ) from error
 
 
@@ -104,7 +105,8 @@ INSPECT: Final = (
         "inspect list",
         "list what an MCP server offers",
         "Lists the tools, prompts, resources and resource templates of an MCP server, here or\n"
-        "elsewhere. Like all of inspect, it needs: pip install 'mcp-operator[inspect]'",
+        "elsewhere. All commands of inspect need the extra inspect of mcp-operator. To install\n"
+        f"it, see {guides.INSPECT}",
         f"  mcp-operator inspect list {_URL}\n"
         f"  mcp-operator inspect list {_URL} --token-file token --output json",
         _run_list,

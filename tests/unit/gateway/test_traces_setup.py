@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from mcp_operator.gateway.traces.setup import Service, from_environment
+from support.guides import assert_the_guide_installs
 from support.waiting import HANG_SECONDS
 
 SERVICE = Service("shop", "sales", "1.2.3")
@@ -79,7 +80,9 @@ def test_a_missing_package_is_logged_with_the_command_to_install_it(
     monkeypatch.setitem(sys.modules, "mcp_operator.gateway.traces.export", None)
     assert from_environment(ENDPOINT, SERVICE) is None
     (record,) = caplog.records
-    assert "pip install 'mcp-operator[otel]'" in record.error  # type: ignore[attr-defined]
+    error = record.error  # type: ignore[attr-defined]
+    assert "is not installed: install mcp-operator with its extra otel" in error
+    assert_the_guide_installs(error, "otel")
 
 
 def test_an_invalid_value_turns_traces_off_and_is_logged(

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from mcp_operator.core import guides
+
 if TYPE_CHECKING:
     from mcp_operator.gateway.traces.spans import Traces
 
@@ -54,7 +56,10 @@ def from_environment(environment: Mapping[str, str], service: Service) -> Traces
 
         traces = started(service)
     except ModuleNotFoundError as error:
-        problem = f"{error.name} is not installed; run: pip install 'mcp-operator[otel]'"
+        problem = (
+            f"{error.name} is not installed: install mcp-operator with its extra otel; see "
+            f"{guides.TRACES}"
+        )
     except ValueError as error:
         problem = f"a variable OTEL_* has no valid value: {error}"
     else:
