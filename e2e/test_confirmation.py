@@ -28,11 +28,11 @@ def test_programmed_is_true_only_when_all_pods_serve_the_catalog(samples: Shop) 
     assert status["syncedReplicas"] == 3
 
 
-def test_a_pod_that_does_not_confirm_is_named(samples: Shop) -> None:
+def test_a_pod_that_does_not_confirm_is_named_in_the_condition(samples: Shop) -> None:
     """A policy closes a new pod's management port to the operator, but not to the kubelet."""
     samples.scale(2)
     samples.kubectl("label", "pods", GATEWAY_PODS, "e2e=reachable")
-    samples.kubectl.apply(closed_but_for_mcp(samples.kubectl.namespace))
+    samples.kubectl.apply(policy_that_blocks_confirmation(samples.kubectl.namespace))
     known = names(samples)
     samples.kubectl("scale", "mcps/shop", "--replicas=3")
 
@@ -88,7 +88,7 @@ def names(samples: Shop) -> set[str]:
     return {pod["metadata"]["name"] for pod in samples.kubectl.find("pods", GATEWAY_PODS)}
 
 
-def closed_but_for_mcp(namespace: str) -> Object:
+def policy_that_blocks_confirmation(namespace: str) -> Object:
     """Return a policy that closes the management port of pods without the label reachable."""
     spec = {
         "podSelector": {

@@ -1,4 +1,4 @@
-"""What the operator's NetworkPolicies block. That they allow enough, all other tests show."""
+"""Connections that the NetworkPolicies of the operator block; other tests use the allowed ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run of the benchmarks is compared by, and the baseline that is committed."""
+"""The figures by which benchmark runs are compared, and the committed baseline."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 BASELINE = Path(__file__).with_name("baseline.json")
 
 TOLERANCE = 1.3
-"""How much more CPU time than the baseline's is taken for noise; a regression that matters is more.
+"""The factor of CPU time over the baseline that counts as noise; a real regression is larger.
 Counts of requests have no noise."""
 
 
@@ -20,8 +20,8 @@ class Report:
 
     Attributes:
         calibration_seconds: CPU time of the fixed work, by which all other CPU times are divided.
-        counts: Requests, or objects, by what they were for.
-        cpu_seconds: CPU time by what it was for.
+        counts: Numbers of requests or objects, by purpose.
+        cpu_seconds: CPU times by purpose.
     """
 
     calibration_seconds: float
@@ -29,24 +29,24 @@ class Report:
     cpu_seconds: dict[str, float] = field(default_factory=dict)
 
     def work(self, name: str) -> float:
-        """Return a CPU time as a multiple of that of the fixed work."""
+        """Return a CPU time as a multiple of the CPU time of the fixed work."""
         return self.cpu_seconds[name] / self.calibration_seconds
 
 
 def read(path: Path) -> Report:
-    """Read what `write` wrote."""
+    """Read a report that `write` has written."""
     return Report(**json.loads(path.read_text(encoding="utf-8")))
 
 
 def write(report: Report, path: Path) -> None:
-    """Write a report, rounded so that a diff of two of them can be read."""
+    """Write a report, with rounded numbers for readable diffs."""
     text = json.dumps(dataclasses.asdict(report), indent=2)
     rounded = json.loads(text, parse_float=lambda number: float(f"{float(number):.4g}"))
     path.write_text(json.dumps(rounded, indent=2) + "\n", encoding="utf-8")
 
 
 def differences(report: Report, baseline: Report) -> list[str]:
-    """Return a sentence for each figure that is worse than the baseline's."""
+    """Return a message for each figure that is worse than in the baseline."""
     worse = [
         f"{name}: {count:.2f}, in the baseline {baseline.counts[name]:.2f}"
         for name, count in report.counts.items()

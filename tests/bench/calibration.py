@@ -1,7 +1,7 @@
 """The CPU time of a fixed piece of work, which makes the CPU times of different runs comparable.
 
-Machines differ in speed, and so does one machine from hour to hour. A CPU time divided by that of
-the fixed work in the same run says how much work was done, not how fast the machine was.
+Machines differ in speed, and the same machine differs from hour to hour. A CPU time divided by that
+of the fixed work in the same run measures the amount of work, not the speed of the machine.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def _work() -> None:
 
 
 def calibration() -> float:
-    """Return the CPU seconds of the fixed work, the minimum of several tries."""
+    """Return the CPU seconds of the fixed work, the minimum of several runs."""
 
     def timed() -> float:
         began = time.process_time()
@@ -32,7 +32,7 @@ def calibration() -> float:
 
 
 def relative_work(function: Callable[[], object]) -> float:
-    """Return the CPU time of a function, the minimum of three tries, in units of the fixed work."""
+    """Return the CPU time of a function in units of the fixed work, the minimum of three runs."""
 
     def timed() -> float:
         began = time.thread_time()

@@ -1,11 +1,11 @@
-"""How long an operator takes from its start until servers that it never saw are converged.
+"""Measures how long a starting operator takes until servers that it never saw have converged.
 
-Measured twice. kube-controller-manager rolls the new Deployments out meanwhile, which no part of
-convergence waits for, but which on one machine takes some of its cores; so once with it, within the
-limits that it has by default, and once without, as where the control plane has cores of its own.
+There are two measurements. Meanwhile kube-controller-manager rolls out the new Deployments. The
+operator does not wait for that, but on one machine it uses the same cores. So one measurement runs
+it with its default limits, and one without it, as if the control plane had its own cores.
 
-The floor is how long the same writes take by themselves, sent by a client that decides nothing.
-What an operator takes longer is what it adds: its start, its decisions and the waits between them.
+The floor is the time of the same writes, sent by a client without any logic. The difference is what
+an operator adds: its start, its decisions and the waits between them.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from support.shop import Shop
 from support.waiting import eventually
 
 WRITERS = 8
-"""Writes at a time: the workers of the operator's controllers of servers and tools."""
+"""Concurrent writes, as many as the workers of the controllers of servers and tools."""
 
 _ALLOCATED = ("clusterIP", "clusterIPs", "healthCheckNodePort")
 
 Write = tuple[Resource, Object, str]
-"""What is applied to which resource and subresource."""
+"""The resource, the object and the subresource of a write."""
 
 
 async def measure(
     cluster: Cluster, servers: int, tools: int, *, rollouts: bool
 ) -> dict[str, float]:
-    """Converge so many servers with so many tools each from cold, and measure the floor of it."""
+    """Measure the convergence of servers with tools after a cold start, and its floor."""
     name = f"bench-cold-{servers}x{tools}-{int(rollouts)}-{os.getpid()}"
     async with (
         connected(cluster.kubeconfig) as client,
@@ -57,7 +57,7 @@ async def measure(
 
 
 async def _cleaning_up(client: Client) -> bool:
-    """Tell whether kube-controller-manager is at work on what an earlier benchmark has left."""
+    """Return whether kube-controller-manager still cleans up after an earlier benchmark."""
     namespaces = json.loads(await client.request("GET", NAMESPACES.path("")))["items"]
     return any(namespace["status"]["phase"] == "Terminating" for namespace in namespaces)
 
@@ -81,7 +81,7 @@ async def _start(client: Client, shop: Shop, account: Account, tools: int) -> di
 
 
 async def _floor(client: Client, empty: Shop, like: Shop) -> float:
-    """Return the seconds for all children and statuses that an operator has written elsewhere."""
+    """Return the seconds of writing all children and statuses of another namespace."""
     writes = [*await _children(like), *await _statuses(like)]
     limit = asyncio.Semaphore(WRITERS)
     began = time.perf_counter()
@@ -102,7 +102,7 @@ async def _children(shop: Shop) -> list[Write]:
     return [
         (resource, _applied(obj), "")
         for resource in CHILDREN
-        if resource != HTTPROUTES  # of a kind that is not installed here, nor used
+        if resource != HTTPROUTES  # the kind is not installed, nor used
         for obj in await _all(shop, resource)
         if "mcp-operator.dev/server" in obj["metadata"].get("labels", {})
     ]
@@ -123,7 +123,7 @@ async def _all(shop: Shop, resource: Resource) -> Sequence[Object]:
 
 
 def _applied(obj: Object) -> Object:
-    """Return about what was applied; the owner and what the API server allocates are left out."""
+    """Return roughly the applied object, without its owner and allocated fields."""
     kept = {name: value for name, value in obj.items() if name not in {"status", "metadata"}}
     if "spec" in kept:
         kept["spec"] = {k: v for k, v in kept["spec"].items() if k not in _ALLOCATED}

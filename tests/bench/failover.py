@@ -1,7 +1,7 @@
-"""How long nobody works after the leader is gone, with the times of the lease as in production.
+"""Measures the time without a leader after the leader ends, with the default times of the lease.
 
-A user edits a tool all the time. The time is from the leader's end, by SIGKILL or by SIGTERM, to
-the first write of the standby that is the work of its reconcilers.
+A user keeps editing a tool. The measured time is from the end of the leader, by SIGKILL or SIGTERM,
+to the first write of a reconciler of the standby.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Figures:
 
 
 async def measure(kubeconfig: Path, runs: int = RUNS) -> list[Figures]:
-    """Measure the end of a leader by SIGKILL and by SIGTERM."""
+    """Measure the failover after SIGKILL and after SIGTERM."""
     ends: dict[str, Callable[[OperatorProcess], None]] = {
         "SIGKILL": OperatorProcess.kill,
         "SIGTERM": OperatorProcess.terminate,
@@ -79,5 +79,5 @@ async def _run(
 
 
 async def _works(operator: OperatorProcess) -> bool:
-    """Tell whether its reconcilers have written: they apply, and nobody else does."""
+    """Return whether its reconcilers have written: only they send PATCH requests."""
     return (await operator.requests())["PATCH"] > 0

@@ -1,10 +1,10 @@
-"""How much a hostile namespace delays a change in another one.
+"""Measures how much a hostile namespace delays a change in another one.
 
-A bystander edits a tool, and waits until the catalog of its server has the edit: first while all is
-quiet, then during each attack, which a process of its own makes: `python tests/bench/fairness.py
-KUBECONFIG NAMESPACE ATTACK`. Wall times say what a user sees here, where the attacker, the API
-server and the operator share the processors. CPU times say what the operator adds: how long its
-event loop worked, on whatever it was, from when the edit could be seen until its catalog was sent.
+A bystander edits a tool, and waits until the catalog of its server has the edit: first without an
+attack, then during each attack, which runs in its own process: `python tests/bench/fairness.py
+KUBECONFIG NAMESPACE ATTACK`. The wall times are what a user sees on this machine, where attacker,
+API server and operator share the processors. The CPU times are the part of the operator: how long
+its event loop worked from when the edit was visible until its catalog was sent.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ GREEDY_SERVERS = 10
 DENSE_LISTS = 430_000
 
 WITNESS_PRIORITY = -10
-"""The nice value of this process, where it may have one, so that it sees an edit when others do."""
+"""The nice value of this process, if permitted, so that it notices edits without delay."""
 
 LONGEST_SERIES = 90.0
 """Seconds after which a series of edits ends early."""
@@ -91,16 +91,16 @@ ATTACKS: dict[str, tuple[Step, Step]] = {
     "greedy": (crowd, edits),
     "flood": (one_server, flood),
 }
-"""What an attacker has in the cluster before, and what it does all the time."""
+"""The preparation of an attacker, and what it does repeatedly."""
 
 
 class Edits:
     """A series of edits by the bystander.
 
     Attributes:
-        wall: Milliseconds from before the edit was sent until its catalog was seen.
-        moments: For each edit when it was sent, and when it could be seen at the latest, in the
-            time of the operator's timeline.
+        wall: Milliseconds from before the edit was sent until its catalog was observed.
+        moments: When each edit was sent, and when it was visible at the latest, in the time of
+            the operator's timeline.
     """
 
     def __init__(self) -> None:
@@ -122,7 +122,7 @@ class Edits:
 
 
 async def measure(kubeconfig: Path, attack: str, count: int) -> dict[str, Sequence[float]]:
-    """Return the medians and 99th percentiles, quiet and during an attack."""
+    """Return the medians and 99th percentiles, without and during an attack."""
     setting, _ = ATTACKS[attack]
     name = f"bench-fair-{os.getpid()}-{attack.replace(' ', '-')}"
     with tempfile.TemporaryDirectory() as directory:
@@ -191,7 +191,7 @@ def _figures(series: Sequence[float]) -> tuple[float, float]:
 
 
 class Timeline:
-    """What `timeline.py` has kept of an operator, as far as it is about the bystander."""
+    """The output of `timeline.py` for an operator, as far as it concerns the bystander."""
 
     def __init__(self, file: Path, namespace: str) -> None:
         kept = json.loads(file.read_text(encoding="utf-8"))
@@ -204,7 +204,7 @@ class Timeline:
         ]
 
     def ahead(self, moments: Sequence[tuple[float, float]]) -> list[float]:
-        """Return, for each edit, how many ms the loop worked until its catalog was sent."""
+        """Return how many ms the event loop worked until the catalog of each edit was sent."""
         found = []
         for sent, seen in moments:
             when, used = self._writes[bisect.bisect_left(self._writes, (sent, 0.0))]

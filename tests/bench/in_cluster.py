@@ -1,6 +1,6 @@
 """An operator with in-cluster configuration: it reads the files of a ServiceAccount, as in a pod.
 
-Only this process sees the files, in a mount namespace of its own.
+Only the operator's process sees the files, in a mount namespace of its own.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ exec "$@"
 
 
 class Account:
-    """A ServiceAccount with all permissions, and the files of it that a pod has."""
+    """A ServiceAccount with all permissions, and its files as in a pod."""
 
     def __init__(self, client: Client, kubeconfig: Path, namespace: str) -> None:
         self._client = client
@@ -44,7 +44,7 @@ class Account:
         self._directory = Path(tempfile.mkdtemp(prefix="mcp-operator-account-"))
 
     async def __aenter__(self) -> Self:
-        # One of its own: the default account comes only after its namespace.
+        # A separate account, because the default one is created some time after the namespace.
         account = {"metadata": {"name": _NAME, "namespace": self._namespace}}
         await self._client.create(SERVICEACCOUNTS, account)
         subject = {"kind": "ServiceAccount", "name": _NAME, "namespace": self._namespace}
@@ -70,7 +70,7 @@ class Account:
         await self._client.delete(CLUSTER_ROLE_BINDINGS, self._binding)
 
     def operator(self, *flags: str) -> OperatorProcess:
-        """Start an operator for the account's namespace; without flags it takes no lease."""
+        """Start an operator for the account's namespace; without flags, it uses no lease."""
         root = () if os.geteuid() == 0 else ("--user", "--map-root-user")
         return OperatorProcess(
             None,

@@ -1,8 +1,8 @@
-"""What limits cost, how exact they are over several gateways, and what a failing Redis costs calls.
+"""Measures the cost and the accuracy of shared limits, and the effect of a failing Redis on calls.
 
     PYTHONPATH=operator:tests python tests/bench/limits.py
 
-It prints figures and judges none. All of it runs on loopback, for less than a minute.
+It only prints figures. Everything runs on loopback, in less than a minute.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ GATEWAYS = 3
 
 
 @dataclass
-class Has:
-    """A gateway's Redis."""
+class FixedLink:
+    """The gateway's link to Redis, which does not change."""
 
     link: RedisLink
 
 
 def report(line: str) -> None:
-    """Print a figure, for people."""
+    """Print a figure."""
     print(line, flush=True)  # noqa: T201
 
 
 async def cost(links: Links, redis: RedisServer) -> None:
-    """CPU time of a call in the protocol core, with a backend that answers at once."""
+    """Print the CPU time of a call in the protocol core, with a backend that responds at once."""
     link = links.start(redis.port)
     await until_up(link)
     counted = Redis(host="127.0.0.1", port=redis.port, keys="bench:{mcp:demo/shop}:")
@@ -56,7 +56,7 @@ async def cost(links: Links, redis: RedisServer) -> None:
         "no limits": Server(tool()),
         "two limits, in the process": Server(tool(), rate_limits=WIDE),
         "two limits, in Redis": Server(
-            tool(), rate_limits=WIDE, redis=counted, redis_link=Has(link)
+            tool(), rate_limits=WIDE, redis=counted, redis_link=FixedLink(link)
         ),
     }
     for together in (1, 32):
@@ -83,7 +83,7 @@ async def _cpu(server: Server, together: int, calls: int = 2000) -> float:
 
 
 async def exactness(links: Links, redis: RedisServer) -> None:
-    """How many calls three gateways take together that are asked all the time."""
+    """Print how many calls three gateways accept together under constant load."""
     gateways = [
         (links.start(redis.port, patient=True), SharedBuckets(LocalBuckets()))
         for _ in range(GATEWAYS)
@@ -93,7 +93,7 @@ async def exactness(links: Links, redis: RedisServer) -> None:
     for rate, burst in ((20, 10), (200, 20), (500, 100)):
         one = Bucket(f"s/{rate}", 1 / rate, burst / rate, "shared")
         began = await _now(redis)
-        taken = sum(await asyncio.gather(*(_insist(*each, one) for each in gateways)))
+        taken = sum(await asyncio.gather(*(_call_repeatedly(*each, one) for each in gateways)))
         allowed = burst + rate * (await _now(redis) - began)
         report(
             f"{rate} a second, burst {burst}, {GATEWAYS} gateways: {taken} calls of "
@@ -101,8 +101,8 @@ async def exactness(links: Links, redis: RedisServer) -> None:
         )
 
 
-async def _insist(link: RedisLink, buckets: SharedBuckets, bucket: Bucket) -> int:
-    """Return how many calls are taken of all that can be made in five seconds."""
+async def _call_repeatedly(link: RedisLink, buckets: SharedBuckets, bucket: Bucket) -> int:
+    """Return how many of the calls in five seconds are accepted."""
     clock, taken = asyncio.get_running_loop().time, 0
     end = clock() + 5
     while clock() < end:
@@ -117,7 +117,7 @@ async def _now(redis: RedisServer) -> float:
 
 
 async def faults(links: Links, redis: RedisServer) -> None:
-    """What calls feel of a Redis that fails: how many fail, and how long the others take."""
+    """Print how many calls fail while Redis fails, and how long the others take."""
     with redis.stopped():
         await _fault(links, redis.port, "never there (SIGSTOP before the start)")
 
@@ -147,7 +147,7 @@ async def _fault(
 ) -> None:
     link = links.start(port, patient=False)
     settings = Redis(host="127.0.0.1", port=port, keys="bench:{mcp:demo/shop}:")
-    server = Server(tool(), rate_limits=WIDE, redis=settings, redis_link=Has(link))
+    server = Server(tool(), rate_limits=WIDE, redis=settings, redis_link=FixedLink(link))
     loop, took, failed = asyncio.get_running_loop(), list[float](), 0
     left_after = 0.0
     with ExitStack() as stack:
@@ -173,7 +173,7 @@ async def _fault(
 
 
 async def main(*parts: Callable[[Links, RedisServer], Awaitable[None]]) -> None:
-    """Measure."""
+    """Run all measurements, or the named ones."""
     with tempfile.TemporaryDirectory() as folder:
         group = ProcessGroup(Path(folder, "redis"))
         group.directory.mkdir()

@@ -1,9 +1,9 @@
-"""How fast a change of a tool reaches the ConfigMap that gateways watch, and what it costs.
+"""Measures how fast a change of a tool reaches the ConfigMap that gateways watch, and its cost.
 
-The operator is a process of its own; the times are those of a third party that watches both ends.
-"See" is when this process sees the tool's own event, and so about when the operator does. The floor
-is the same way without an operator: whoever sees the event applies a ConfigMap of the same size at
-once, server-side as the operator does.
+The operator is a separate process; another process watches both ends and measures the times. "See"
+is when that process sees the event of the tool, which is about when the operator sees it. The floor
+is the same without an operator: on the event, a client applies a ConfigMap of the same size at
+once, server-side like the operator.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from support.operator_process import OperatorProcess
 from support.shop import Shop
 
 ROUND = 20
-"""Changes of one kind, before those of the next: while tools are created and deleted, a server has
-some more than its shape says, not dozens."""
+"""Changes of one kind before those of the next, so that a server never has dozens of additional
+tools."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """One row: medians in milliseconds, writes and CPU for each change.
+    """One row: medians in milliseconds, writes and CPU per change.
 
-    `reads` are all of a series. A change causes none; twice a minute each kind is asked for that is
-    not installed, such as the Gateway API's.
+    `reads` are those of a whole series. A change causes none; twice a minute, the operator checks
+    for kinds that are not installed, such as those of the Gateway API.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Figures:
 
 
 def table(rows: Sequence[Figures]) -> str:
-    """Return the rows as text, with what they are more than the floor."""
+    """Return the rows as text, with their difference to the floor."""
     floor = rows[-1]
     head = "  change                  n  sent→config      p99  seen→config   over floor  writes"
     lines = [f"{head}  reads      CPU"]
@@ -68,7 +68,7 @@ def table(rows: Sequence[Figures]) -> str:
 
 @dataclass
 class Tally:
-    """What was measured of one kind of change."""
+    """The measurements of one kind of change."""
 
     from_sent: list[float] = field(default_factory=list)
     from_seen: list[float] = field(default_factory=list)
@@ -91,7 +91,7 @@ class Tally:
 
 
 class Witness:
-    """Watches tools and ConfigMaps, and notes when each new version was seen."""
+    """Watches tools and ConfigMaps, and records when each new version is seen."""
 
     def __init__(self, client: Client, namespace: str) -> None:
         self._client = client
@@ -112,7 +112,7 @@ class Witness:
                     waiting.set_result(time.perf_counter())
 
     def next(self, resource: Resource, name: str) -> asyncio.Future[float]:
-        """Return when the next event of an object is seen."""
+        """Wait for the next event of an object, and return its time."""
         future = asyncio.get_running_loop().create_future()
         self._waiting[resource.kind, name] = future
         return future
@@ -121,7 +121,7 @@ class Witness:
 async def measure(
     kubeconfig: Path, servers: int, tools: int, changes: int
 ) -> tuple[list[Figures], float]:
-    """Measure updates, creations and deletions in one shape, and the memory that it takes."""
+    """Measure updates, creations and deletions at one size, and the memory."""
     async with (
         connected(kubeconfig) as client,
         own_namespace(client, f"bench-{servers}x{tools}-{os.getpid()}") as shop,
@@ -165,7 +165,7 @@ async def _changes(
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of change: what is done to which tool."""
+    """A kind of change: an action on a tool."""
 
     name: str
     change: Callable[[str, int], Awaitable[object]]
@@ -196,7 +196,7 @@ async def _round(
     tally: Tally,
     teams: Sequence[tuple[str, int]],
 ) -> None:
-    """Measure one change for each of the teams, which come with its number."""
+    """Measure one change for each of the numbered teams."""
     before, cpu = await operator.quiet(), operator.cpu_seconds()
     for team, number in teams:
         tool = kind.tool_of(team, number)
@@ -206,7 +206,9 @@ async def _round(
         async with asyncio.timeout(10):
             tally.from_sent.append((await applied - sent) * 1000)
             tally.from_seen.append((await applied - await seen) * 1000)
-        await asyncio.sleep(0.05)  # statuses follow; the next change is to find the operator idle
+        await asyncio.sleep(
+            0.05
+        )  # statuses follow; the operator must be idle before the next change
     tally.cpu_seconds += operator.cpu_seconds() - cpu
     sent_since = await operator.quiet()
     sent_since.subtract(before)
@@ -215,8 +217,8 @@ async def _round(
 
 
 async def _floor(client: Client, shop: Shop, changes: int, size: int) -> Figures:
-    """Measure the way with nobody who decides: event, application of a ConfigMap, event."""
-    tool = "team-0-tool-0"  # the one that was updated, with the status that the operator left
+    """Measure the time without an operator: event, apply of a ConfigMap, event."""
+    tool = "team-0-tool-0"  # the updated tool, with the status of the operator
     metadata = {"name": "floor", "namespace": shop.namespace}
     head = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
     await client.apply(CONFIGMAPS, head | {"data": {"n": "0", "ballast": "x" * size}})

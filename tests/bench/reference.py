@@ -1,7 +1,7 @@
-"""The same work by an operator in Go, as one writes it with controller-runtime, in the same run.
+"""Measures the same work of an operator in Go, written with controller-runtime, in the same run.
 
-How long a machine takes for a change says little without something to compare it with: between two
-hours of one machine lies a fifth. What is printed here for both was measured within minutes.
+The time for a change needs a comparison: on one machine, it varies by a fifth from hour to hour.
+The printed figures of both operators are measured within minutes.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ CHANGES = 200
 """Updates of one tool."""
 
 PAUSE = 0.06
-"""Seconds between two changes, so that none is made in the shadow of another."""
+"""Seconds between two changes, so that they do not affect each other."""
 
 ROLLED_OUT = 25.0
-"""Seconds after which kube-controller-manager has rolled out what fifty servers consist of."""
+"""Seconds after which kube-controller-manager has rolled out fifty servers."""
 
 _MODULE = Path(__file__).parent / "reference"
 _CONTROLLERS = "system:serviceaccount:kube-system:"
-"""Begins the names of kube-controller-manager's accounts."""
+"""The prefix of the accounts of kube-controller-manager."""
 
 _WRITES = frozenset({"create", "delete", "patch", "update"})
 
 
 @dataclass(frozen=True)
 class Figures:
-    """One row: what an operator took from its start, and for each of many updates."""
+    """One row: the figures of an operator's start, and of many updates."""
 
     cold_seconds: float
     cold_cpu_seconds: float
@@ -59,7 +59,7 @@ class Figures:
 
 
 class _InGo:
-    """The operator in Go, with what is asked of a process here."""
+    """The process of the operator in Go."""
 
     def __init__(self, program: Path, kubeconfig: Path, namespace: str) -> None:
         self._group = ProcessGroup(Path(tempfile.mkdtemp(prefix="mcp-operator-bench-")))
@@ -72,7 +72,7 @@ class _InGo:
 
 
 def build(go: str, directory: Path) -> Path:
-    """Build the operator in Go into a directory, and return the program."""
+    """Build the operator in Go in a directory, and return the program."""
     program = directory / "operator"
     subprocess.run(  # noqa: S603 - Go and constant arguments
         [go, "build", "-trimpath", "-buildvcs=false", "-o", program, "."],
@@ -84,7 +84,7 @@ def build(go: str, directory: Path) -> Path:
 
 
 async def measure(cluster: Cluster, servers: int, tools: int, program: Path | None) -> Figures:
-    """Measure the operator in Go, or ours without a program, in a namespace of its own."""
+    """Measure the operator in Go, or ours if there is no program, in its own namespace."""
     name = f"bench-{'go' if program else 'ours'}-{servers}x{tools}-{os.getpid()}"
     async with (
         connected(cluster.kubeconfig) as client,
@@ -110,21 +110,21 @@ async def measure(cluster: Cluster, servers: int, tools: int, program: Path | No
 async def _update(
     cluster: Cluster, shop: Shop, operator: OperatorProcess | _InGo
 ) -> tuple[float, float]:
-    """Update a tool many times; return the CPU time in ms and the writes that each took."""
+    """Update a tool many times; return the CPU time in ms and the writes of each update."""
     cpu, written = operator.cpu_seconds(), _writes(cluster, shop.namespace)
     for number in range(CHANGES):
         await shop.patch("MCPTool", "team-0-tool-0", spec={"description": f"state {number}"})
         await asyncio.sleep(PAUSE)
     await asyncio.sleep(1)
     cpu, written = operator.cpu_seconds() - cpu, _writes(cluster, shop.namespace) - written
-    return cpu / CHANGES * 1000, written / CHANGES - 1  # one of them is ours
+    return cpu / CHANGES * 1000, written / CHANGES - 1  # one of them is the update itself
 
 
 def _writes(cluster: Cluster, namespace: str) -> float:
-    """Count the writes to a namespace, refused ones too, but for kube-controller-manager's.
+    """Count the writes to a namespace, including refused ones, except the controllers'.
 
     Returns:
-        The number; NaN where the cluster's audit log is not ours to read.
+        The number; NaN if the audit log of the cluster cannot be read.
     """
     if cluster.audit_log is None:
         return math.nan

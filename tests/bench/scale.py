@@ -1,4 +1,4 @@
-"""A large cluster: what it costs to start in one that is converged, and to do nothing there."""
+"""Measures the cost of starting, and of idling, in a large converged cluster."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from support.shop import Shop
 IDLE_SECONDS = 30
 SHAPE = (500, 10)
 UNSELECTED = 5_000
-"""Tools beside those of the servers, so that there are 10,000."""
+"""Tools in addition to those of the servers, so that there are 10,000."""
 
 
 async def measure(kubeconfig: Path) -> dict[str, dict[str, float]]:
-    """Fill a namespace, let an operator converge it, start another and leave that alone."""
+    """Fill a namespace, let an operator converge it, then start another and let it idle."""
     async with (
         connected(kubeconfig) as client,
         own_namespace(client, "bench-scale") as shop,
@@ -41,7 +41,7 @@ async def measure(kubeconfig: Path) -> dict[str, dict[str, float]]:
 
 
 async def _at_rest(account: Account) -> dict[str, float]:
-    """Start an operator and measure it until it has nothing to do, and then while it rests."""
+    """Start an operator and measure it until it is idle, and while it is idle."""
     operator = account.operator()
     try:
         await operator.ready()

@@ -1,4 +1,4 @@
-"""What it costs to serve files: from the start of `mcp-operator serve` to the first tool call."""
+"""Measures the cost from the start of `mcp-operator serve` to the first tool call."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STARTS = 3
 
 
 async def measure() -> float:
-    """Return the CPU seconds of the process, the least of several starts."""
+    """Return the CPU seconds of the process, the minimum of several starts."""
     return min([await _started() for _ in range(STARTS)])
 
 

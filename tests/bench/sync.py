@@ -1,7 +1,7 @@
-"""What it costs to fill a cache with 10,000 objects, and how long that holds up the event loop.
+"""Measures the cost of filling a cache with 10,000 objects, and the time it blocks the event loop.
 
-Each way is measured in a process of its own: `python tests/bench/sync.py KUBECONFIG NAMESPACE WAY`
-prints the figures as JSON. The memory is what the process has more than before it began to fill.
+Each way is measured in its own process: `python tests/bench/sync.py KUBECONFIG NAMESPACE WAY`
+prints the figures as JSON. The memory is the increase since before the cache was filled.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def rss_mb() -> float:
 
 
 async def longest_stall(stalls: list[float]) -> None:
-    """Note by how much each short sleep was too long."""
+    """Record by how much each short sleep is too long."""
     while True:
         began = time.perf_counter()
         await asyncio.sleep(_TICK)
@@ -40,7 +40,7 @@ async def longest_stall(stalls: list[float]) -> None:
 
 async def fill(kubeconfig: Path, namespace: str, way: str) -> dict[str, float]:
     """Fill one cache and return the figures."""
-    gc.disable()  # as the operator does until its caches are full
+    gc.disable()  # like the operator until its caches are synced
     client = await Client.connect(
         kubeconfig=kubeconfig,
         field_manager="mcp-operator-bench",

@@ -1,10 +1,10 @@
-"""Runs the operator, and keeps for each turn of its event loop when it began and ended.
+"""Runs the operator, and records the start and the end of each turn of its event loop.
 
     python timeline.py FILE operator ...
 
-At its end the file gets, as JSON, `turns`: pairs of the time and of the CPU time that the thread of
-the loop had used by then, before and after each wait of the loop; and `writes`: the same pair, the
-kind, namespace and name for each object that the operator was about to apply.
+At the end it writes JSON to the file. `turns` contains pairs of the time and of the CPU time of the
+loop's thread, before and after each wait of the loop. `writes` contains the same pair, the kind,
+namespace and name for each object, just before the operator applies it.
 """
 
 from __future__ import annotations

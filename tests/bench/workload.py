@@ -1,4 +1,4 @@
-"""The objects that a benchmark runs with, and when the operator has reconciled all of them."""
+"""The objects of a benchmark, and a wait until the operator has reconciled all of them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def create_workload(shop: Shop, servers: int, tools: int) -> None:
 async def converged(client: Client, namespace: str, tools: int) -> None:
     """Wait until every server has its catalog, and every tool a status.
 
-    kube-controller-manager takes longer to roll out the Deployments; that is not measured.
+    It does not wait for kube-controller-manager to roll out the Deployments.
     """
     behind: set[tuple[str, Key]] = set()
     done = asyncio.Event()

@@ -1,7 +1,7 @@
-"""How many keys per second go through the work queue.
+"""Measures how many keys per second go through the work queue.
 
-The queue has nothing else beside it here; in an operator a key costs a reconciliation, which takes
-a thousand times as long.
+It measures only the queue; in an operator, the reconciliation of a key takes a thousand times as
+long.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.workqueue import LOW_PRIORITY, WorkQueue
 
 ROUNDS = 3
-"""The best of them is shown: it is the one that was disturbed least."""
+"""The best of them is shown, because it was disturbed least."""
 
 KEYS = 50_000
 

@@ -1,7 +1,7 @@
 """Looks for inputs that break a promise: `python tests/fuzz TARGET… [--seconds N] [--keep]`.
 
-What a target runs on grows in `.nox/fuzz-work`, from the committed corpus on. An input that breaks
-a promise is printed with what it broke, and written there as `TARGET-crash-…`: fix what it shows,
+The inputs of a target grow in `.nox/fuzz-work`, starting from the committed corpus. An input that
+breaks a promise is printed with the failure, and written there as `TARGET-crash-…`: fix the cause,
 and add it to the corpus with `--add FILE`.
 """
 
@@ -24,21 +24,23 @@ from fuzz import corpus
 WORK = Path(__file__).parents[2] / ".nox" / "fuzz-work"
 
 MAX_INPUT = 4096
-"""Bytes of one input."""
+"""The maximum size of an input in bytes."""
 
 HANG_SECONDS = 60
-"""An input that takes longer is a find; on an idle machine, each takes some milliseconds."""
+"""An input that takes longer is a failure; on an idle machine, each takes milliseconds."""
 
 RSS_MIB = 1536
-"""So much memory, with what fuzzing itself takes, is a find."""
+"""More memory, including that of the fuzzer, is a failure."""
 
 
 def main() -> int:
-    """Do what the arguments say; return the exit status."""
+    """Run the command; return the exit status."""
     parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(TARGETS))
-    parser.add_argument("--seconds", type=int, default=60, help="how long for each target (60)")
-    parser.add_argument("--keep", action="store_true", help="write what covers most to the corpus")
+    parser.add_argument("--seconds", type=int, default=60, help="the duration for each target (60)")
+    parser.add_argument(
+        "--keep", action="store_true", help="write the inputs with the most coverage to the corpus"
+    )
     parser.add_argument("--add", type=Path, nargs="+", metavar="FILE", help="add to the corpus")
     parser.add_argument("--libfuzzer", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -47,9 +49,11 @@ def main() -> int:
         parser.error(f"no such target: {', '.join(sorted(unknown))}")
     if given.libfuzzer:
         logging.disable()
-        ourselves = shlex.join(_command(targets[0]))  # a shell runs this, where inputs are merged
+        ourselves = shlex.join(
+            _command(targets[0])
+        )  # libFuzzer runs this with a shell to merge inputs
         atheris.Setup([ourselves, *given.libfuzzer], TARGETS[targets[0]])
-        atheris.Fuzz()  # which ends the process
+        atheris.Fuzz()  # this ends the process
     if given.add:
         for target in targets[:1]:
             corpus.write(target, [*corpus.read(target), *(one.read_bytes() for one in given.add)])
@@ -58,7 +62,7 @@ def main() -> int:
 
 
 def _run(target: str, seconds: int, *, keep: bool) -> int:
-    """Fuzz one target in a process of its own, as libFuzzer ends the one that it runs in."""
+    """Fuzz one target in its own process, because libFuzzer ends the process."""
     work = WORK / target
     work.mkdir(parents=True, exist_ok=True)
     for number, each in enumerate(corpus.read(target)):

@@ -1,4 +1,4 @@
-"""Arguments to a request: what is sent is read again by others, and holds nothing besides."""
+"""Arguments of a request: other parsers read exactly the arguments from what is sent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECRET = "canary-of-a-credential"  # noqa: S105 - the canary
 FIXED = "fixed by the author"
 
 SENDER = HttpUpstream({}, user_agent="fuzz")
-"""Only writes heads: it is not entered, and connects to nothing."""
+"""Only writes heads, and never connects."""
 
 USUAL = frozenset({"host", "accept", "accept-encoding", "user-agent"})
 """The headers of every request."""
@@ -109,7 +109,7 @@ BACKENDS: tuple[Backend, ...] = (
 
 
 class OneSecret:
-    """Gives the same value for every key."""
+    """Returns the same value for every key."""
 
     async def value(self, key: SecretKey) -> bytes:
         return SECRET.encode()
@@ -119,14 +119,14 @@ class OneSecret:
 
 
 class NoTokens:
-    """Gives no access tokens, as nothing asks for them."""
+    """Returns no access tokens, because nothing requests them."""
 
     async def token(self, credentials: Credentials) -> tuple[str, list[bytes]]:
         raise AssertionError
 
 
 def check(data: bytes) -> None:
-    """Send arguments and read them again."""
+    """Send arguments, and parse the request."""
     feed = Feed(data)
     to = feed.pick(BACKENDS)
     given: dict[str, Any] = {name: feed.value() for name in ("p", "q") if feed.byte() % 8}
@@ -147,7 +147,7 @@ def check(data: bytes) -> None:
 
 
 def received_by_h11(request: Request) -> tuple[h11.Request, bytes]:
-    """Return what a server reads: exactly one request."""
+    """Return what a server parses, which must be exactly one request."""
     head = SENDER._head(request)
     server = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
     server.receive_data(head + (request.body or b""))
@@ -167,7 +167,7 @@ def _check_line(to: Backend, received: h11.Request) -> None:
 
 
 def _check_path(to: Backend, path: str) -> None:
-    """Hold a path to its template: as many segments, and the literal ones as they are."""
+    """Check that a path has the segments of its template, with unchanged literals."""
     assert path.startswith("/")
     segments, template = path.split("/"), to.path.split("/")
     wide = [index for index, segment in enumerate(template) if segment.startswith("{+")]
@@ -209,7 +209,7 @@ def _check_query(to: Backend, given: dict[str, Any], query: str) -> None:
 
 
 def _is_free(to: Backend, given: dict[str, Any], location: str) -> bool:
-    """Tell whether an argument is an object whose members the client names."""
+    """Return whether an argument is an object whose members the client names."""
     free = [one for one in to.arguments if one.location == location and one.explode is not False]
     return any(isinstance(given.get(one.name), dict) for one in free)
 
@@ -256,7 +256,7 @@ def _check_pairs(to: Backend, given: dict[str, Any], pairs: list[tuple[str, str]
 
 
 def parts_of(kind: str, body: bytes) -> list[tuple[str, str]]:
-    """Read a multipart body by the standard library's parser of mail, to which none is empty."""
+    """Parse a multipart body with the email parser of the standard library."""
     if body.startswith(b"--" + kind.partition("boundary=")[2].encode() + b"--"):
         return []
     message = BytesParser(policy=email.policy.HTTP).parsebytes(

@@ -1,4 +1,4 @@
-"""Catalogs as gateways read them: refused in one sentence, or served whole."""
+"""Catalogs as gateways read them: refused with one sentence, or served completely."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEY = SecretKey(namespace="demo", name="login", key="token")
 
 @functools.cache
 def base() -> Any:
-    """Return a catalog with something of everything, as JSON."""
+    """Return a catalog with every kind of entry, as JSON."""
     full = backend(
         "/orders/{id}",
         argument("id", "path", style="label", required=True),
@@ -48,7 +48,7 @@ def base() -> Any:
 
 
 def check(data: bytes) -> None:
-    """Read an index and a catalog, changed in some places or made of any bytes."""
+    """Read an index and a catalog, changed in some places or of arbitrary bytes."""
     feed = Feed(data)
     mode = feed.byte() % 4
     if mode == 0:
@@ -63,7 +63,7 @@ def check(data: bytes) -> None:
 
 
 def _change(feed: Feed, value: Any) -> None:
-    """Replace, remove or add what is somewhere in a value."""
+    """Replace, remove or add a part of a value."""
     while True:
         keys: list[Any] = list(value) if isinstance(value, dict) else list(range(len(value)))
         if not keys:

@@ -1,4 +1,4 @@
-"""Answers of backends, already received: decoded, mapped, and read by the official client."""
+"""Received responses of backends: decoded, mapped, and read by the official client."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ KINDS = frozenset({"text", "image", "audio", "resource"})
 
 
 def check(data: bytes) -> None:
-    """Map an answer."""
+    """Map a response."""
     feed = Feed(data)
     entry, status = feed.pick(TOOLS), feed.pick(STATUSES)
     content_type = feed.pick(TYPES) if feed.byte() % 4 else feed.text()
@@ -76,7 +76,7 @@ def _check_charset(answer: Answer) -> None:
 
 
 def _check_result(entry: ToolEntry, answer: Answer) -> None:
-    """Map an answer for both eras; the official client reads what we send."""
+    """Map a response for both protocol generations, and parse it with the official client."""
     result = tool_result(entry, answer, lambda _: [])
     sent = b""
     for era in Era:

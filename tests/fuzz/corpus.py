@@ -1,4 +1,4 @@
-"""The inputs that are kept: one JSON text per line, whose characters are the bytes."""
+"""The corpus: one JSON text per line, whose characters are the bytes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "corpus"
 
 MAX_BYTES = 300_000
-"""What all files may take together."""
+"""The maximum size of all files together."""
 
 SHARE = 28_000
-"""What one file may take."""
+"""The maximum size of one file."""
 
 
 def read(target: str) -> list[bytes]:
@@ -23,13 +23,13 @@ def read(target: str) -> list[bytes]:
 
 
 def write(target: str, inputs: Iterable[bytes]) -> None:
-    """Keep these inputs of a target, and no others."""
+    """Write exactly these inputs of a target."""
     lines = [_line(each) for each in sorted(set(inputs))]
     (FOLDER / f"{target}.jsonl").write_text("".join(lines), encoding="ascii")
 
 
 def keep(target: str, inputs: Iterable[bytes]) -> None:
-    """Keep the inputs of a target that are there, and as many of others as there is room for."""
+    """Keep the existing inputs of a target, and add as many others as there is room for."""
     kept = set(read(target))
     room = SHARE - sum(len(_line(each)) for each in kept)
     for each in sorted(set(inputs) - kept, key=lambda one: len(_line(one))):

@@ -1,4 +1,4 @@
-"""Bytes of a fuzzer as the values that a target needs: the same bytes give the same values."""
+"""Converts bytes of a fuzzer to values for a target; the same bytes give the same values."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ HOSTILE = (
     "\x00",
     "\uff0e\uff0e",
 )
-"""Texts that leave their place where nobody looks after it."""
+"""Texts that break out of their place if they are not escaped."""
 
 
 class Feed:
-    """Gives values; where the bytes have run out, each is the first or the empty one."""
+    """Returns values; after the last byte, each is the first choice or empty."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -54,7 +54,7 @@ class Feed:
         return self._data[start : self._at]
 
     def text(self) -> str:
-        """Return a text, in which any bytes may stand, as in the headers of clients."""
+        """Return a text with any bytes, as in the headers of clients."""
         return self.chunk().decode("utf-8", "surrogateescape")
 
     def rest(self) -> bytes:
@@ -63,7 +63,7 @@ class Feed:
         return self._data[start:]
 
     def value(self, depth: int = 0) -> Any:
-        """Return a JSON value; its texts may hold half surrogates, which no body can."""
+        """Return a JSON value; its texts can contain lone surrogates, which a body cannot."""
         kind = self.byte() % 8
         if depth >= MAX_DEPTH or kind < 3:
             return self.text() if kind % 2 else self.pick(HOSTILE)

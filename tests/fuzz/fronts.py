@@ -1,4 +1,4 @@
-"""Bytes of clients on a real connection: what is served is what h11 reads there, too."""
+"""Bytes of clients on a real connection: h11 reads every served request in the same way."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from support.mcp_http import Server
 from support.raw_requests import BODY, PROBE
 
 QUIET_TURNS = 8
-"""Turns of the loop without a byte after which nothing more is coming."""
+"""Turns of the event loop without a byte, after which the response counts as complete."""
 
 STARTS = (
     b"",
@@ -39,7 +39,7 @@ STARTS = (
 
 @dataclass
 class Seen:
-    """Stands before an endpoint, and keeps what it is asked."""
+    """An endpoint that records its requests."""
 
     shop: Server
     requests: list[HttpRequest] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Seen:
 
 @functools.cache
 def front() -> tuple[Front, Seen]:
-    """Return a front that listens, although all connections are made behind its back."""
+    """Return a listening front; the connections of the tests bypass its socket."""
     shop = Server(tool("add"))
     seen = Seen(shop)
     lag = LagWatch(CollectorRegistry())
@@ -68,7 +68,7 @@ def front() -> tuple[Front, Seen]:
 
 
 def check(data: bytes) -> None:
-    """Send bytes, and a good request after them."""
+    """Send bytes, followed by a valid request."""
     feed = Feed(data)
     start, pieces = feed.pick(STARTS), 1 + feed.byte() % 3
     sent = start + feed.rest()
@@ -123,9 +123,9 @@ async def _settle(ours: socket.socket, answer: bytearray) -> None:
 
 
 def _compare(sent: bytes, served: list[HttpRequest]) -> None:
-    """Read the same bytes by h11: what we serve is among what it reads, in the same order.
+    """Parse the same bytes with h11: the served requests are a subsequence of its requests.
 
-    What is not served is refused, or for another path; what h11 refuses, it is stricter with.
+    Other requests are refused, or are for other paths; h11 refuses more, because it is stricter.
     """
     read = _read_by_h11(sent)
     for ours in served:
@@ -140,7 +140,7 @@ def _equal(ours: HttpRequest, method: str, target: str, body: bytes) -> bool:
 
 
 def _everything_is_read(sent: bytes) -> bool:
-    """Tell whether h11 reads up to the good request at the end."""
+    """Return whether h11 reads up to the valid request at the end."""
     return any(one[2] == BODY for one in list(_read_by_h11(sent))[-1:])
 
 

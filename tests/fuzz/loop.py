@@ -1,4 +1,4 @@
-"""One event loop for all inputs: making one for each would be most of the work."""
+"""One event loop for all inputs, because creating one for each would take most of the time."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def event_loop() -> asyncio.AbstractEventLoop:
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end."""
+    """Run a coroutine to its end."""
     return event_loop().run_until_complete(work)
 
 
 def at_end(stop: Callable[[], Awaitable[None]]) -> None:
-    """Have something stopped by `close`."""
+    """Register something that `close` stops."""
     _ends.append(stop)
 
 
 def close() -> None:
-    """End the loop and all that runs in it; no target works after this."""
+    """Stop the loop and everything in it; no target works after this."""
 
     async def stop() -> None:
         for each in _ends:

@@ -1,4 +1,4 @@
-"""YAML of users, as `serve` and `validate` read it: compiled, or told where it is wrong."""
+"""YAML of users, as `serve` and `validate` read it: compiled, or reported with its location."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ SAMPLES = Path(__file__).parents[2] / "manifests" / "samples"
 
 @functools.cache
 def samples() -> tuple[str, ...]:
-    """Return the samples, one object each."""
+    """Return the objects of the samples."""
     texts = [file.read_text(encoding="utf-8") for file in sorted(SAMPLES.rglob("*.yaml"))]
     objects = [one for text in texts for one in yaml.safe_load_all(text) if one]
     return tuple(json.dumps(one) for one in objects if "kind" in one and len(str(one)) < 3000)
 
 
 def check(data: bytes) -> None:
-    """Read a file, of any text or of samples that were changed."""
+    """Read a file with any text, or with changed samples."""
     feed = Feed(data)
     if feed.byte() % 2:
         text = feed.rest().decode("utf-8", "ignore")

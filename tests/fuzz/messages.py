@@ -1,4 +1,4 @@
-"""MCP requests of both eras, whole: from HTTP headers and a body to the answer."""
+"""Complete MCP requests of both protocol generations, from headers and body to the response."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ CODES = frozenset(
         spec.CANCELLED,
     }
 )
-"""All but -32603: that is a failure of ours."""
+"""All codes but -32603, which is an internal error."""
 
 
 @functools.cache
@@ -76,7 +76,7 @@ def served() -> tuple[Server, str]:
 
 
 def check(data: bytes) -> None:
-    """Put a request to a whole endpoint."""
+    """Send a request to a complete endpoint."""
     feed = Feed(data)
     http = request(feed)
     shop, _ = served()
@@ -89,7 +89,7 @@ def check(data: bytes) -> None:
 
 
 def request(feed: Feed) -> HttpRequest:
-    """Return any request, or one that is well-formed but for what the bytes say."""
+    """Return any request, or a well-formed one with changes by the bytes."""
     build = feed.pick((_modern, _legacy, _any))
     verb = "POST" if build is not _any else feed.pick(VERBS)
     body, headers = build(feed)
@@ -156,7 +156,7 @@ async def _answered(shop: Server, http: HttpRequest) -> None:
 
 
 def _check_answers(http: HttpRequest, answer: HttpResponse) -> None:
-    """Hold an answer to JSON-RPC: what was asked has one answer, under its own id."""
+    """Check that a response follows JSON-RPC: each request has one response with its id."""
     if not answer.body:
         return
     body = strict(answer.body)
@@ -181,7 +181,7 @@ def _loaded(body: bytes) -> list[Any]:
 
 
 def strict(body: bytes) -> Any:
-    """Read JSON as RFC 8259 has it, by the standard library."""
+    """Parse JSON by RFC 8259 with the standard library."""
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
@@ -190,7 +190,7 @@ def strict(body: bytes) -> Any:
 
 
 def _check_decoding(body: bytes) -> None:
-    """Compare our reading of JSON with the standard library's, and write what was read."""
+    """Compare the JSON decoder with that of the standard library, and encode the value again."""
     try:
         ours = jsonrpc.decode(body)
     except RpcError:
@@ -201,7 +201,7 @@ def _check_decoding(body: bytes) -> None:
 
 
 def is_finite(value: Any) -> bool:
-    """Tell whether a JSON value holds no infinity."""
+    """Return whether a JSON value contains no infinity."""
     if isinstance(value, dict):
         return all(map(is_finite, value.values()))
     if isinstance(value, list):
@@ -210,7 +210,7 @@ def is_finite(value: Any) -> bool:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Compare two JSON values; NaN, which none holds, equals nothing."""
+    """Compare two JSON values without NaN."""
     if isinstance(one, float) and isinstance(other, float):
         return one == other or math.isclose(one, other, rel_tol=1e-15)
     if isinstance(one, dict) and isinstance(other, dict):

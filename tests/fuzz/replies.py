@@ -1,4 +1,4 @@
-"""Answers of backends, as bytes: read whole and in pieces, by our pool and by h11."""
+"""Bytes of backend responses: read at once and in pieces, by the pool and by h11."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STARTS = (
 
 
 class Wire:
-    """A connection that only notes whether it was cut."""
+    """A connection that only records whether it was aborted."""
 
     aborted = False
 
@@ -46,7 +46,7 @@ class Wire:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was made of some bytes."""
+    """The outcome of reading some bytes."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -55,7 +55,7 @@ class Outcome:
 
 
 def check(data: bytes) -> None:
-    """Read an answer in several ways that have to agree."""
+    """Read a response in several ways, which must agree."""
     feed = Feed(data)
     method, size, is_clean = feed.pick(METHODS), 1 + feed.byte() % 16, feed.byte() % 2 == 0
     limit, events, start = feed.pick(LIMITS), feed.pick(EVENTS), feed.pick(STARTS)
@@ -86,7 +86,7 @@ def _fed(method: str, pieces: list[bytes], *, is_clean: bool) -> Reply:
     reply = Reply(wire, method)
     for piece in pieces:
         if reply.is_whole or wire.aborted:
-            break  # the pool gives what follows to nobody
+            break  # the pool discards what follows
         reply.feed(piece)
     if not reply.is_whole and not wire.aborted:
         reply.end(None, is_clean=is_clean)
@@ -94,7 +94,7 @@ def _fed(method: str, pieces: list[bytes], *, is_clean: bool) -> Reply:
 
 
 def _compare(method: str, sent: bytes, ours: Outcome) -> None:
-    """Ask h11 where the same answer ends; what it refuses, being stricter, says nothing."""
+    """Compare the end of the response with h11, unless h11 refuses it, because it is stricter."""
     other = h11.Connection(h11.CLIENT)
     other.send(h11.Request(method=method, target="/", headers=[("Host", "a")]))
     other.send(h11.EndOfMessage())
@@ -120,7 +120,7 @@ def _compare(method: str, sent: bytes, ours: Outcome) -> None:
 async def _read(
     method: str, pieces: list[bytes], limit: int, events: int | None, *, is_clean: bool
 ) -> None:
-    """Read it as a call does: there is no more than the limit, and one kind of error."""
+    """Read it as a call does: it never exceeds the limit, and has one kind of error."""
     reply = _fed(method, pieces, is_clean=is_clean)
     try:
         await reply.head()

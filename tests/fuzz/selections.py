@@ -1,4 +1,4 @@
-"""Expressions on answers: JSONPath, JMESPath and the conditions of `errorWhen`."""
+"""Expressions on responses: JSONPath, JMESPath and the conditions of `errorWhen`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DOCUMENTS: tuple[Any, ...] = (
 
 
 def check(data: bytes) -> None:
-    """Compile an expression, and select by it."""
+    """Compile an expression, and evaluate it."""
     feed = Feed(data)
     language, document = feed.pick((_json_path, _jmes_path, _error_when)), feed.pick(DOCUMENTS)
     if feed.byte() % 4 == 0:

@@ -1,4 +1,4 @@
-"""All targets by name: each takes any bytes and fails where a promise does not hold."""
+"""All targets by name: each takes any bytes, and fails if a promise does not hold."""
 
 from __future__ import annotations
 

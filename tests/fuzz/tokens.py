@@ -1,4 +1,4 @@
-"""Who a client is: tokens, key sets, the header they come in, and what is answered to them."""
+"""Authentication of clients: tokens, key sets, headers and challenges."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ REASONS: tuple[Why, ...] = ("missing", "invalid", "forbidden")
 
 @functools.cache
 def signed() -> tuple[str, ...]:
-    """Return tokens of the issuer: of each kind of key, good and not."""
+    """Return valid and invalid tokens of the issuer, for each kind of key."""
     ed, curve = ed_key(), ec_key()
     return (
         token(ed, "EdDSA", "ed"),
@@ -68,7 +68,7 @@ def keys() -> KeySet:
 
 
 def check(data: bytes) -> None:
-    """Show a credential, and publish keys."""
+    """Check a credential, a header, a challenge and published keys."""
     feed = Feed(data)
     _check_token(_token(feed))
     _check_header(feed.text())
@@ -77,7 +77,7 @@ def check(data: bytes) -> None:
 
 
 def _token(feed: Feed) -> str:
-    """Return parts of good tokens, of any JSON, and of any bytes, in any mixture."""
+    """Return a mixture of parts of valid tokens, any JSON, and any bytes."""
     good = [part for each in signed() for part in each.split(".")]
     parts = []
     for place in range(3):
@@ -97,13 +97,13 @@ def _token(feed: Feed) -> str:
 
 @functools.cache
 def published() -> tuple[dict[str, object], ...]:
-    """Return keys of each kind, also such as nobody may publish."""
+    """Return keys of each kind, including those that must not be published."""
     ed, curve, rsa_public = jwk(ed_key(), "ed"), jwk(ec_key(), "ec"), jwk(rsa_key(), "rsa")
     return (ed, curve, rsa_public, {**ed, "d": "AAAA"}, {"kty": "oct", "k": "AAAA", "kid": "ed"})
 
 
 def _published(feed: Feed) -> bytes:
-    """Return any bytes, or a set of keys of which some members are changed."""
+    """Return any bytes, or a key set with some changed members."""
     if feed.byte() % 2:
         return feed.rest()
     keys = [dict(feed.pick(published())) for _ in range(feed.byte() % 4)]
@@ -137,7 +137,7 @@ def _check_header(value: str) -> None:
 
 
 def _check_challenge(feed: Feed) -> None:
-    """What of a request is repeated in WWW-Authenticate cannot end its place there."""
+    """Parts of a request in WWW-Authenticate must not break out of their place."""
     base = base_url(feed.pick(("http", "https")), feed.text())
     refusal = Refusal(feed.pick(REASONS), "The token lacks a scope")
     headers = challenge_headers(by_token_cached(), refusal, "/mcp", base)

@@ -1,4 +1,4 @@
-"""URI templates and prompts: what matches is what expanding gives, and nothing leaves its place."""
+"""URI templates and prompts: matching reverses expanding, and values stay in their place."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ TO = backend("/v1/{id}/x", argument("id", "path"))
 
 
 def check(data: bytes) -> None:
-    """Match a URI, and fill the places of a prompt."""
+    """Match a URI, and fill in the variables of a prompt."""
     feed = Feed(data)
     template = feed.pick(TEMPLATES) if feed.byte() % 4 else feed.text()
     uri = feed.text() if feed.byte() % 2 else f"{template.partition('{')[0]}{feed.text()}"
     values = (feed.text(), feed.text())
-    _check_template(template, uri.encode(errors="replace").decode())  # as JSON holds texts
+    _check_template(template, uri.encode(errors="replace").decode())  # as in a JSON text
     _check_prompt(*values)
     name = hostname_of(values[0])
     assert not set("/:@?# \r\n") & set(name) or ":" in name
@@ -64,7 +64,7 @@ def _check_template(template: str, uri: str) -> None:
 
 
 def _check_value(value: str, *, several: bool) -> None:
-    """Decode a value as often as it can be, and look where it leads."""
+    """Decode a value repeatedly, and check that it does not lead elsewhere."""
     while value != unquote(value):
         value = unquote(value)
     parts = value.split("/")
@@ -74,7 +74,7 @@ def _check_value(value: str, *, several: bool) -> None:
 
 
 def _expanded(template: str, values: Variables) -> str:
-    """Expand by RFC 6570, as far as templates go here."""
+    """Expand a template by RFC 6570, as far as templates are supported."""
     path, _, query = template.partition("{?")
     for name, value in values.items():
         if isinstance(value, str):
@@ -93,7 +93,7 @@ def _listed(value: str | list[str]) -> list[str]:
 
 
 def _check_prompt(code: str, who: str) -> None:
-    """What a client gives for one place is never taken for another place."""
+    """A client's value for one variable is never used for another."""
     try:
         messages = render(REVIEW, {"code": code, "who": who})
     except PromptArgumentError:

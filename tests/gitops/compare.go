@@ -52,7 +52,7 @@ func newComparison(kubeconfig string) (*comparison, func(), error) {
 	}}, stop, nil
 }
 
-// differing returns the paths that differ, for each way in which any do.
+// differing returns the paths that differ, for each way of comparison with differences.
 func (c *comparison) differing(config, live *unstructured.Unstructured) (map[string][]string, error) {
 	found := map[string][]string{}
 	for mode, options := range c.modes {

@@ -1,5 +1,5 @@
 // Command gitops judges objects with the code of Argo CD and Flux. From its standard input it reads
-// a JSON list of what Git holds and what the API server has; the answer is a JSON list beside it.
+// a JSON list of objects in Git and on the API server; it prints a JSON list of answers in that order.
 // Its one argument is the kubeconfig of the API server.
 package main
 
@@ -15,18 +15,18 @@ import (
 type Question struct {
 	Config map[string]any `json:"config"`
 	Live   map[string]any `json:"live"`
-	// Health is a health check for Argo CD in Lua; empty where none is to be run.
+	// Health is a health check for Argo CD in Lua; empty to run none.
 	Health string `json:"health"`
 }
 
-// Answer says what the tools make of an object.
+// Answer is the judgment of the tools about an object.
 type Answer struct {
-	// Differing holds, for each of Argo CD's ways to compare, the paths that keep it OutOfSync.
+	// Differing contains the paths that keep it OutOfSync, for each of Argo CD's ways to compare.
 	Differing map[string][]string `json:"differing"`
-	// Status and Message are those of kstatus, which Flux and Helm wait with.
+	// Status and Message are those of kstatus, with which Flux and Helm wait.
 	Status  string `json:"status"`
 	Message string `json:"message"`
-	// Health is what the health check said.
+	// Health is the result of the health check.
 	Health *Health `json:"health"`
 }
 
@@ -82,7 +82,7 @@ func answer(comparison *comparison, question Question) (answer Answer, err error
 	return answer, err
 }
 
-// decoded reads an object as the tools do: its whole numbers become int64, not float64.
+// decoded decodes an object as the tools do: whole numbers become int64, not float64.
 func decoded(content map[string]any) (*unstructured.Unstructured, error) {
 	text, err := json.Marshal(content)
 	if err != nil {

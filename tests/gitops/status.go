@@ -8,13 +8,13 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Health is what a health check of Argo CD returns.
+// Health is the result of a health check of Argo CD.
 type Health struct {
 	Status  string `json:"status"`
 	Message string `json:"message"`
 }
 
-// computed returns what kstatus makes of an object.
+// computed returns the status of an object by kstatus.
 func computed(live *unstructured.Unstructured) (string, string, error) {
 	result, err := status.Compute(live)
 	if err != nil {
@@ -51,7 +51,7 @@ func text(table *lua.LTable, name string) string {
 	return lua.LVAsString(table.RawGetString(name))
 }
 
-// value turns what JSON holds into what Lua knows.
+// value converts a JSON value to a Lua value.
 func value(state *lua.LState, content any) lua.LValue {
 	switch content := content.(type) {
 	case bool:

@@ -1,5 +1,5 @@
-// Runs one session with the official Go client, and says in JSON what it saw: a line of all steps,
-// then, after it has read a line, another of what it saw of a server that has been replaced.
+// Runs one session with the official Go client, and prints what it saw as JSON: a line for all steps
+// and, after it has read a line, another for the replaced server.
 //
 //	goclient URL VERSION
 package main
@@ -23,7 +23,7 @@ const (
 	watched = "test://watched-resource"
 )
 
-// told is what a client was told while its calls ran.
+// told contains the notifications and requests that a client received during its calls.
 type told struct {
 	mu       sync.Mutex
 	progress []float64
@@ -33,7 +33,7 @@ type told struct {
 	waiting, changed, updated signal
 }
 
-// signal is sent to, and not waited for, when something happened.
+// signal reports an event without blocking the sender.
 type signal chan struct{}
 
 func (s signal) send() {
@@ -136,14 +136,13 @@ func steps(ctx context.Context, session *mcp.ClientSession, heard *told) (map[st
 	return saw, err
 }
 
-// goOn calls a server that has been replaced, and is told of its changes, by the same session.
+// goOn calls the replaced server in the same session, and waits for its notifications.
 //
-// The client does not open the stream of 2026-07-28 again, on which it is told: the next session
-// opens one.
+// The client does not reopen the notification stream of 2026-07-28, so that needs a new session.
 func goOn(
 	ctx context.Context, session *mcp.ClientSession, heard *told, url, version string,
 ) (map[string]any, error) {
-	// The old server has closed these, which Go may not have noticed yet.
+	// The old server has closed these connections, which Go might not have noticed yet.
 	http.DefaultClient.CloseIdleConnections()
 	sum, err := session.CallTool(ctx, addition)
 	if err != nil {
@@ -156,7 +155,7 @@ func goOn(
 		defer session.Close()
 	}
 	select {
-	case <-heard.changed: // of before
+	case <-heard.changed: // from the old server
 	default:
 	}
 	if err := changeUntil(ctx, session, "test_trigger_tool_change", heard.changed); err != nil {
@@ -166,9 +165,9 @@ func goOn(
 	return map[string]any{"sum": sum.StructuredContent, "newTools": found}, err
 }
 
-// changeUntil has the server change something until the client is told so.
+// changeUntil has the server change something until the client is notified.
 //
-// The stream that tells it may not be open yet at the first change.
+// At the first change, the stream of notifications might not be open yet.
 func changeUntil(ctx context.Context, session *mcp.ClientSession, trigger string, told signal) error {
 	for {
 		if _, err := session.CallTool(ctx, &mcp.CallToolParams{Name: trigger}); err != nil {
@@ -182,7 +181,7 @@ func changeUntil(ctx context.Context, session *mcp.ClientSession, trigger string
 	}
 }
 
-// cancelled cancels a call, and returns what the server then says of it.
+// cancelled cancels a call, and returns what the server reports about it.
 func cancelled(ctx context.Context, session *mcp.ClientSession, heard *told) (string, error) {
 	calling, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -213,7 +212,7 @@ var addition = &mcp.CallToolParams{
 	Name: "add_numbers", Arguments: map[string]any{"a": 1, "b": 2},
 }
 
-// use calls every feature once and returns what came of it.
+// use calls every feature once and returns the results.
 func use(ctx context.Context, session *mcp.ClientSession) (map[string]any, error) {
 	tools, err := names(ctx, session)
 	if err != nil {
@@ -221,7 +220,7 @@ func use(ctx context.Context, session *mcp.ClientSession) (map[string]any, error
 	}
 	version := session.InitializeResult().ProtocolVersion
 	meta := mcp.Meta{mcp.MetaKeyLogLevel: "debug"}
-	if version != modern { // where a request says itself what it wants
+	if version != modern { // in 2026-07-28 each request sets its log level
 		meta = nil
 		if err := session.SetLoggingLevel(ctx, &mcp.SetLoggingLevelParams{Level: "debug"}); err != nil {
 			return nil, err

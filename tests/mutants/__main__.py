@@ -1,7 +1,7 @@
-"""Breaks one promise of the runtime at a time and sees whether the test that guards it notices.
+"""Breaks one promise of the runtime at a time, and checks that a test fails.
 
-`nox -s mutants` tries all of `mutants.yaml`, `nox -s mutants -- 5 31` the rows of those numbers in
-the table of docs/explanation/controller-runtime.md. The checkout itself is not touched.
+`nox -s mutants` tries all of `mutants.yaml`, `nox -s mutants -- 5 31` only these rows of the table
+in docs/explanation/controller-runtime.md. It does not change the checkout.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from mutants.catalogue import ROOT, Mutant, catalogue
 
 LIMITS = ("--timeout", "300")
 PATIENCE = {"MCP_OPERATOR_TEST_HANG_SECONDS": "60"}
-"""Many a mutant is noticed by something that does not happen: less patient here than elsewhere."""
+"""A shorter timeout than in other runs, because many mutants cause a wait to time out."""
 
 
 def survives(mutant: Mutant, package: Path) -> bool:
-    """Tell whether the mutant's test passes on a copy of the package that is broken so."""
+    """Return whether the tests of a mutant pass on a copy of the package with its change."""
     broken = package / "mcp_operator" / mutant.file
     whole = broken.read_text(encoding="utf-8")
     broken.write_text(mutant.applied_to(whole), encoding="utf-8")

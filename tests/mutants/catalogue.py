@@ -1,4 +1,4 @@
-"""What can be broken, and which tests have to notice."""
+"""The mutants, and the tests that have to fail for each."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change of the code that takes a behavior away.
+    """One change of the code that breaks a behavior.
 
     Attributes:
-        row: The promise's number in the table of docs/explanation/controller-runtime.md.
-        breaks: What the code does then, as the table says it.
+        row: The number of the promise in the table of docs/explanation/controller-runtime.md.
+        breaks: What the changed code does, in the words of the table.
         file: The file in the package.
-        old: A text that is in the file once.
-        new: What takes its place.
-        tests: The tests that notice, as arguments of pytest.
-        env: Environment variables for the tests, where they look closer than usual.
+        old: A text that occurs in the file once.
+        new: The text that replaces it.
+        tests: The tests that have to fail, as arguments of pytest.
+        env: Environment variables for the tests, to make them more thorough.
     """
 
     row: int
@@ -37,15 +37,13 @@ class Mutant:
         return f"{self.row}: {self.file} {self.breaks}"
 
     def applied_to(self, text: str) -> str:
-        """Return the broken text.
+        """Return the changed text.
 
         Raises:
-            ValueError: The old text is not in it just once.
+            ValueError: The old text does not occur exactly once.
         """
         if text.count(self.old) != 1:
-            raise ValueError(
-                f"{self}: its old text is there {text.count(self.old)} times, not once"
-            )
+            raise ValueError(f"{self}: its old text occurs {text.count(self.old)} times, not once")
         return text.replace(self.old, self.new)
 
 

@@ -1,8 +1,8 @@
-"""Measures what a request costs the gateway, beside bare aiohttp and the official Python SDK.
+"""Measures the cost of a request for the gateway, plain aiohttp, and the official Python SDK.
 
-The figure is the processor time of the server's process for each request, the least of several
-rounds that take turns. It is divided by that of another server in the same run: such a ratio says
-the same on every machine.
+The figure is the processor time of the server's process per request, the minimum of several rounds
+in turn. It is divided by that of another server in the same run: the ratio is comparable between
+machines.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def say(line: str = "") -> None:
 def start(
     processes: ProcessGroup, contestant: Contestant, backend: int, profiles: Path | None
 ) -> Target:
-    """Start a server on a core of its own, and wait until it answers."""
+    """Start a server on a core of its own, and wait until it responds."""
     port = free_port()
     command = contestant.command(port, backend, processes.directory / contestant.name)
     if profiles is not None:
@@ -62,7 +62,7 @@ def start(
 def measure(
     contestants: Sequence[Contestant], rounds: int, seconds: float, profiles: Path | None
 ) -> dict[str, Target]:
-    """Load all servers in turn, as often as there are rounds."""
+    """Load all servers in turn, once per round."""
     processes = ProcessGroup(Path(tempfile.mkdtemp(prefix="mcp-operator-bench-")))
     try:
         backend = start_backend(processes)
@@ -85,7 +85,7 @@ def least(rounds: Sequence[Round]) -> float:
 
 
 def table(targets: dict[str, Target]) -> str:
-    """Return a line for each server and what it was asked."""
+    """Return a line for each server and method."""
     head = (
         f"{'server':<14} {'request':<11} {'CPU µs, least':>13} {'median':>7} {'per second':>10} "
         f"{'p50 ms':>7} {'p99 ms':>7} {'RSS MB':>7}"
@@ -104,7 +104,7 @@ def table(targets: dict[str, Target]) -> str:
 
 
 def ratios(targets: dict[str, Target]) -> str:
-    """Return a line for each two figures that are compared, of servers that took part."""
+    """Return a line for each ratio between servers that took part."""
     lines = []
     for one, method, other, by in RATIOS:
         if one in targets and other in targets:
@@ -117,11 +117,16 @@ def main() -> int:
     names = [each.name for each in CONTESTANTS]
     parser = argparse.ArgumentParser(prog="nox -s bench-gateway --", description=__doc__)
     parser.add_argument("servers", nargs="*", choices=[[], *names], help="all if none is named")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each server has its turn")
-    parser.add_argument("--seconds", type=int, default=3, help="of each round")
-    parser.add_argument("--quick", action="store_true", help="one round of a second: does it run?")
+    parser.add_argument("--rounds", type=int, default=5, help="the number of rounds")
+    parser.add_argument("--seconds", type=int, default=3, help="the duration of each round")
     parser.add_argument(
-        "--profile", type=Path, metavar="FOLDER", help="run servers in cProfile, for its statistics"
+        "--quick", action="store_true", help="run one round of a second, to check that it works"
+    )
+    parser.add_argument(
+        "--profile",
+        type=Path,
+        metavar="FOLDER",
+        help="run servers with cProfile, and write its statistics to FOLDER",
     )
     given = parser.parse_args()
     for sentence in (problems := missing()):

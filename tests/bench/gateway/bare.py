@@ -1,6 +1,6 @@
-"""What aiohttp costs by itself: a server that answers, or asks a backend, and knows no MCP.
+"""A plain aiohttp server without MCP, which responds itself or calls a backend.
 
-Run as `bare.py PORT` for the former, as `bare.py PORT UPSTREAM_PORT` for the latter.
+`bare.py PORT` responds itself, and `bare.py PORT UPSTREAM_PORT` calls a backend.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who is compared: what runs each server, and what it is asked."""
+"""The servers to compare: the command and the requests of each."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Contestant:
     """One server.
 
     Attributes:
-        name: What it is called in the tables.
-        methods: What it is asked.
-        command: Makes the command from its port, that of the backend and a folder of its own.
-        headers: What clients send besides what MCP has them send.
+        name: Its name in the tables.
+        methods: The MCP methods of the requests.
+        command: Returns the command for its port, the backend's port and a folder of its own.
+        headers: Returns the headers that clients send in addition to those of MCP.
     """
 
     name: str
@@ -96,4 +96,4 @@ RATIOS = (
     ("gateway-key", CALL, "gateway", CALL),
     ("gateway-audit", CALL, "gateway", CALL),
 )
-"""Which figures are divided by which."""
+"""The pairs of figures whose ratios are shown."""

@@ -1,4 +1,4 @@
-"""What the gateway is given: twenty tools, and a server that lets in whom a contestant says."""
+"""The files for the gateway: twenty tools, and a server with a contestant's settings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ INPUT_SCHEMA = {
 }
 
 ORDER = {"id": "A-10023", "sku": "teapot-7", "quantity": 2, "total": 4990, "days": 3}
-"""What the backend answers."""
+"""The response of the backend."""
 
 OUTPUT_SCHEMA = {
     "type": "object",
@@ -70,11 +70,11 @@ def bearer_token() -> str:
 
 
 def write(folder: Path, server: Mapping[str, Any]) -> None:
-    """Write a server with its tools and all that it may refer to.
+    """Write a server with its tools and everything that it can refer to.
 
     Args:
-        folder: The folder to make.
-        server: Fields of the MCPServer's spec, besides those that all servers have.
+        folder: The folder to create.
+        server: Additional fields of the MCPServer's spec.
     """
     folder.mkdir()
     keys = json.dumps({"keys": [jwk(rsa_key(), "rsa", use="sig")]})

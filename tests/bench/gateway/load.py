@@ -1,4 +1,4 @@
-"""A load by wrk, nginx as the backend, and the processor time that a server takes."""
+"""Load by wrk, nginx as the backend, and the processor time of a server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SERVER_CORE, LOAD_CORE = 0, 1
 CONNECTIONS = 32
 
 _COMMANDS = {"wrk": "wrk", "nginx": "nginx-light", "taskset": "util-linux"}
-"""What has to be on PATH, and the Debian package that brings it."""
+"""Required commands on PATH, and the Debian package of each."""
 
 _NGINX = """\
 daemon off;
@@ -59,12 +59,12 @@ _RESULT = re.compile(r"^RESULT (\S+) (\S+) (\S+) (\S+) (\S+)$", re.MULTILINE)
 
 
 class LoadError(Exception):
-    """The load cannot be made, or was not answered as it should be."""
+    """The load could not run, or had unexpected responses."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent again and again, and what an answer to it has in it."""
+    """A request that is sent repeatedly, and a text in its expected response."""
 
     headers: dict[str, str]
     body: str
@@ -73,11 +73,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Round:
-    """What one round of load has shown.
+    """The figures of one round of load.
 
     Attributes:
-        cpu_us: Processor time of the server for each request, in µs.
-        per_second: Requests that were answered in a second.
+        cpu_us: Processor time of the server per request, in µs.
+        per_second: Answered requests per second.
         p50_ms: Median of the latencies.
         p99_ms: Their 99th percentile.
     """
@@ -94,8 +94,8 @@ class Target:
 
     Attributes:
         child: Its process.
-        port: Where it listens.
-        rounds: What the rounds so far have shown, by what was asked.
+        port: Its port.
+        rounds: The figures of the rounds so far, by method.
         rss_mb: Its resident memory after the last round.
     """
 
@@ -106,7 +106,7 @@ class Target:
 
 
 def missing() -> list[str]:
-    """Return a sentence for each command that is not here."""
+    """Return a message for each missing command."""
     return [
         f"there is no {command} on PATH: install the package {package}"
         for command, package in _COMMANDS.items()
@@ -120,7 +120,7 @@ def pinned(core: int, command: Sequence[str | Path]) -> list[str | Path]:
 
 
 def start_backend(processes: ProcessGroup) -> int:
-    """Start nginx, which answers every request with the same order; return its port."""
+    """Start nginx, which responds to every request with the same order; return its port."""
     port, folder = free_port(), processes.directory
     configuration = folder / "nginx.conf"
     text = _NGINX.format(folder=folder, port=port, body=json.dumps(ORDER))
@@ -145,10 +145,10 @@ def ask(port: int, request: Request) -> tuple[int, str]:
 
 
 def check(target: Target, request: Request) -> None:
-    """Ask once.
+    """Send a request once, and check the response.
 
     Raises:
-        LoadError: The answer is another than the one that is measured.
+        LoadError: The response is not the expected one.
     """
     target.child.check()
     status, body = ask(target.port, request)
@@ -157,17 +157,17 @@ def check(target: Target, request: Request) -> None:
 
 
 def load(target: Target, name: str, request: Request, seconds: float, folder: Path) -> None:
-    """Load a server for one round, and note what that has shown.
+    """Load a server for one round, and record the figures.
 
     Args:
         target: The server.
-        name: What is asked.
+        name: The name of the request.
         request: The request.
-        seconds: How long; whole ones, for wrk.
+        seconds: The duration in whole seconds.
         folder: Takes the script for wrk.
 
     Raises:
-        LoadError: Not every request was answered as it should be.
+        LoadError: Not every request had the expected response.
     """
     check(target, request)
     before = target.child.cpu_seconds()
@@ -197,5 +197,5 @@ def _wrk(port: int, request: Request, seconds: float, folder: Path) -> tuple[flo
     )
     found = _RESULT.search(done.stdout)
     if found is None:
-        raise LoadError(f"wrk says {done.stdout}{done.stderr}")
+        raise LoadError(f"the output of wrk is {done.stdout}{done.stderr}")
     return tuple(map(float, found.groups()))

@@ -1,6 +1,6 @@
-"""The same tools by the official Python SDK: `sdk.py PORT UPSTREAM_PORT`.
+"""The same tools with the official Python SDK: `sdk.py PORT UPSTREAM_PORT`.
 
-Stateless and with JSON answers, which is what costs the SDK least.
+It is stateless and responds with JSON, which is the cheapest mode of the SDK.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Puts gateways under load, prints figures, and fails where one is not as promised."""
+"""Puts gateways under load, prints figures, and fails if one is not as documented."""
 
 from __future__ import annotations
 
@@ -24,10 +24,14 @@ def say(line: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="nox -s load --", description=__doc__)
     parser.add_argument("proofs", nargs="*", choices=[[], *PROOFS], help="all if none is named")
-    parser.add_argument("--calls", type=int, help="of the soak; half a million by default")
-    parser.add_argument("--rate", type=float, help="of the soak, in calls a second")
-    parser.add_argument("--rounds", type=int, help="of what a busy machine can spoil")
-    parser.add_argument("--quick", action="store_true", help="a little of each: does it run?")
+    parser.add_argument("--calls", type=int, help="calls of the soak; half a million by default")
+    parser.add_argument("--rate", type=float, help="rate of the soak, in calls per second")
+    parser.add_argument(
+        "--rounds", type=int, help="rounds of measurements that a busy machine can distort"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="run a little of each, to check that it works"
+    )
     given = parser.parse_args()
     sizes = QUICK if given.quick else Sizes()
     chosen = {name: getattr(given, name) for name in ("calls", "rate", "rounds")}

@@ -1,4 +1,4 @@
-"""As much of an API server as a gateway needs: one ConfigMap, and a watch of it."""
+"""A minimal API server for a gateway: one ConfigMap, and a watch of it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Api:
         self._changed = asyncio.Event()
 
     async def start(self, kubeconfig: Path) -> None:
-        """Listen, and write a kubeconfig that leads here."""
+        """Listen, and write a kubeconfig for this server."""
         await self._server.start_server()
         url = str(self._server.make_url("")).rstrip("/")
         named = {"name": "load"}
@@ -47,7 +47,7 @@ class Api:
         await self._server.close()
 
     def publish(self, catalog: Catalog) -> str:
-        """Make a catalog the one that gateways are to serve; return its digest."""
+        """Publish a catalog for the gateways; return its digest."""
         self._version += 1
         (self._object,) = config_maps(catalog).values()
         self._object |= {"apiVersion": "v1", "kind": "ConfigMap"}
@@ -58,7 +58,9 @@ class Api:
 
     async def _configmaps(self, request: web.Request) -> web.StreamResponse:
         if "sendInitialEvents" in request.query:
-            return web.Response(status=422)  # as of servers without WatchList: a list follows
+            return web.Response(
+                status=422
+            )  # like a server without WatchList; the client then lists
         if "watch" in request.query:
             return await self._watch(request)
         version = {"resourceVersion": str(self._version)}

@@ -1,6 +1,6 @@
-"""A backend that takes its time: `backend.py PORT SECONDS`.
+"""A backend that delays its responses: `backend.py PORT SECONDS`.
 
-It is no more than what answers a load of calls on a small part of a core.
+It is so simple that it can serve the load with a small part of a core.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ ANSWER = (
 
 
 class Connection(asyncio.Protocol):
-    """Answers one request after the other, each after the same time."""
+    """Responds to one request after the other, each after the same delay."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

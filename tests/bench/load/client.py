@@ -1,4 +1,4 @@
-"""Clients of a gateway, and what they met with."""
+"""Clients of a gateway, and the outcomes of their calls."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from support.mcp_http import modern
 LOCAL: Final = "127.0.0.1"
 
 SHED: Final = (429, 503)
-"""How a request is refused for which there is no place."""
+"""The statuses of requests that are refused because of the load."""
 
 BUSY: Final = b"The backend is busy"
-"""How a call is refused where its backend has no place, in a result that the model reads."""
+"""The text in the result of a call that is refused because its backend is busy."""
 
 CALL_SECONDS: Final = 60.0
-"""A call that takes longer hangs."""
+"""A call that takes longer counts as hung."""
 
 
 def message(method: str, **params: object) -> bytes:
-    """Return a whole HTTP request of MCP 2026-07-28."""
+    """Return a complete HTTP request of MCP 2026-07-28."""
     request = modern(method, dict(params))
     names = ("mcp-protocol-version", "mcp-method", "mcp-name", "content-type")
     lines = [f"{name}: {request.headers[name]}" for name in names if name in request.headers]
@@ -41,12 +41,12 @@ def call(tool: str) -> bytes:
 
 @dataclass
 class Tally:
-    """What clients met with.
+    """The outcomes of calls.
 
     Attributes:
-        answered: Seconds that each call took that was answered.
-        shed: Seconds that each refusal took of a call that can be sent again.
-        failed: What else happened, and how often.
+        answered: The duration of each answered call in seconds.
+        shed: The duration of each refusal of a call that can be retried.
+        failed: Other outcomes, and how often they happened.
     """
 
     answered: list[float] = field(default_factory=list)
@@ -55,12 +55,12 @@ class Tally:
 
     @property
     def calls(self) -> int:
-        """How many there were."""
+        """The number of calls."""
         return len(self.answered) + len(self.shed) + self.failures
 
     @property
     def failures(self) -> int:
-        """How many calls were neither answered nor refused."""
+        """The number of calls that were neither answered nor refused."""
         return self.failed.total()
 
     def __add__(self, other: Tally) -> Tally:
@@ -70,7 +70,7 @@ class Tally:
 
 
 def percentile(seconds: list[float], share: float) -> float:
-    """Return how long that share of them took at most, in milliseconds; NaN of none."""
+    """Return a percentile in milliseconds; NaN without values."""
     if not seconds:
         return math.nan
     ordered = sorted(seconds)
@@ -78,7 +78,7 @@ def percentile(seconds: list[float], share: float) -> float:
 
 
 class Connection:
-    """One connection, on which one call follows another."""
+    """One connection, with one call after the other."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
@@ -90,7 +90,7 @@ class Connection:
         return not (self.closing or self._reader.at_eof() or self._writer.is_closing())
 
     async def exchange(self, request: bytes) -> tuple[int, bytes, bytes]:
-        """Send a request; return the status, the head and the body of its answer."""
+        """Send a request; return the status, the head and the body of the response."""
         self._writer.write(request)
         head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
         length = head.partition(b"content-length: ")[2].partition(b"\r\n")[0]
@@ -105,17 +105,17 @@ class Connection:
 
 
 class Clients:
-    """Clients of one address, which keep their connections.
+    """Clients with one address, which keep their connections.
 
-    Each call takes the connection that was idle longest, as many clients would that each call now
-    and then. A new one is opened where none is idle.
+    Each call uses the connection that was idle for the longest time, as with many clients that
+    each call occasionally. If none is idle, it opens a new one.
     """
 
     def __init__(self, port: Callable[[], int], address: str = LOCAL) -> None:
         """Set up.
 
         Args:
-            port: Where a new connection leads to.
+            port: The port of new connections.
             address: The local address that the gateway sees.
         """
         self._port, self._address = port, address
@@ -152,7 +152,7 @@ class Clients:
         return Connection(*await asyncio.open_connection(LOCAL, self._port(), local_addr=local))
 
     async def one_after_the_other(self, request: bytes, clients: int, seconds: float) -> None:
-        """Let a number of clients call without a pause."""
+        """Run some clients that call without pauses."""
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
 
@@ -165,14 +165,14 @@ class Clients:
     async def at_a_rate(
         self, requests: list[bytes], rate: float, calls: int, at_once: int | None = None
     ) -> None:
-        """Send calls and wait for all answers.
+        """Send calls and wait for all responses.
 
         Args:
-            requests: What is sent, in turn.
-            rate: How many in a second.
-            calls: How many in all.
-            at_once: How many may wait for their answers, and slow the rate down; None for any
-                number.
+            requests: The requests, which are sent in turn.
+            rate: Calls per second.
+            calls: The total number of calls.
+            at_once: The maximum number of calls in flight, which can reduce the rate; None for no
+                maximum.
         """
         loop = asyncio.get_running_loop()
         began, under_way = loop.time(), set[asyncio.Task[None]]()

@@ -1,4 +1,4 @@
-"""Gateways under load: processes of their own, in a cluster that is no more than an API server."""
+"""Gateway processes under load, with a minimal API server."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ MEMORY_MB: Final = 1024 * 1.048576
 """The default limit of a gateway's pod, 1Gi."""
 
 TOOLS: Final = ("call-a", "call-b", "call-c")
-"""Tools of one Service each, so that what is met with first is the limit of the whole server."""
+"""Tools of one Service each, so that the limit of the whole server is reached first."""
 
 _TEXT = {"type": "object", "properties": {"text": {"type": "string"}}}
 
 
 def tools(*more: str, **settings: int) -> Catalog:
-    """Return a catalog of the tools, of others, and with settings of the server."""
+    """Return a catalog with the tools, additional ones, and settings of the server."""
     return catalog(
         *(tool(name, to=backend(host=f"{name}.demo.svc"), input_schema=_TEXT) for name in TOOLS),
         *(tool(name, description=name) for name in more),
@@ -43,7 +43,7 @@ def tools(*more: str, **settings: int) -> Catalog:
 
 
 class Gateway:
-    """One process.
+    """One gateway process.
 
     Attributes:
         child: The process.
@@ -57,10 +57,10 @@ class Gateway:
         """The most that was seen."""
 
     async def management(self, path: str) -> str:
-        """Return what the management port answers.
+        """Return the response of the management port.
 
         Raises:
-            aiohttp.ClientError: It does not answer, or not with success.
+            aiohttp.ClientError: There is no response, or it is an error.
         """
         url = f"http://{LOCAL}:{self._management}{path}"
         async with (
@@ -78,11 +78,11 @@ class Gateway:
         return True
 
     def descriptors(self) -> int:
-        """How many files and sockets are open; Linux only."""
+        """The number of open files and sockets; Linux only."""
         return sum(1 for _ in Path(f"/proc/{self.child.process.pid}/fd").iterdir())
 
     async def tasks(self) -> int:
-        """How many tasks the event loop has."""
+        """The number of tasks of the event loop."""
         self._answer.unlink(missing_ok=True)
         self.child.process.send_signal(signal.SIGUSR1)
 
@@ -93,14 +93,14 @@ class Gateway:
         return int(self._answer.read_text(encoding="utf-8"))
 
     async def watch_memory(self) -> None:
-        """Note the most memory that is seen, until cancelled."""
+        """Record the maximum memory until cancelled."""
         while True:
             self.rss_mb = max(self.rss_mb, self.child.rss_mb())
             await asyncio.sleep(0.1)
 
 
 class Cluster:
-    """What gateways find around them.
+    """The environment of gateways.
 
     Attributes:
         api: The API server.
@@ -133,7 +133,7 @@ class Cluster:
 
 @asynccontextmanager
 async def cluster(content: Catalog, *, seconds: float = 0.0) -> AsyncIterator[Cluster]:
-    """Run an API server with a catalog, and a backend that takes some seconds for each answer."""
+    """Run an API server with a catalog, and a backend that takes some seconds per response."""
     processes = ProcessGroup(Path(tempfile.mkdtemp(prefix="mcp-operator-load-")))
     api, port = Api(), free_port()
     try:

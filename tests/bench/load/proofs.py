@@ -1,7 +1,7 @@
-"""What a gateway promises under load, and whether it keeps it.
+"""Checks the behavior of a gateway under load.
 
-Each proof compares figures of one run: what a busy machine does to one, it does to the other. Of
-throughput and refusals the best of some rounds counts, of the latencies of others all rounds do.
+Each proof compares figures of one run, because a busy machine affects all of them. For throughput
+and refusals, the best of some rounds counts; for the latencies of other clients, all rounds count.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LIMIT: Final = 100
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at, and whether it is as promised."""
+    """One result, and whether it is as documented."""
 
     text: str
     kept: bool
@@ -39,13 +39,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is done.
+    """The size of each measurement.
 
     Attributes:
-        rounds: Of those measurements that a busy machine can spoil.
-        seconds: How long a load lasts.
-        calls: Of the soak.
-        rate: Of the soak, in calls a second.
+        rounds: Rounds of measurements that a busy machine can distort.
+        seconds: The duration of a load.
+        calls: Calls of the soak.
+        rate: Calls per second of the soak.
         reloads: Catalogs that replace each other.
     """
 
@@ -61,7 +61,7 @@ QUICK: Final = Sizes(rounds=1, seconds=1.0, calls=2000, rate=400.0, reloads=50)
 
 @asynccontextmanager
 async def beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Do something else until the block ends; fail if it fails."""
+    """Run something concurrently until the block ends; fail if it fails."""
     task = asyncio.create_task(work)
     try:
         yield
@@ -78,7 +78,7 @@ def _failed(tally: Tally, what: str) -> Finding:
 
 
 async def overload(sizes: Sizes) -> list[Finding]:
-    """Offer three times as many calls as the gateway can have answered."""
+    """Send three times as many calls as the gateway can handle."""
     goodput, shed, rates, met = 0.0, float("inf"), "", Tally()
     async with cluster(tools(max_concurrent_requests=LIMIT), seconds=0.2) as around:
         gateway = await around.gateway()
@@ -92,7 +92,7 @@ async def overload(sizes: Sizes) -> list[Finding]:
                 peak = len(calm.tally.answered) / sizes.seconds
                 flood, rate = Clients(lambda: gateway.port), 3 * peak
                 await flood.at_a_rate(CALLS, rate, int(rate))
-                met += flood.tally  # of the first second, in which clients connect
+                met += flood.tally  # without the first second, in which clients connect
                 flood.tally = Tally()
                 await flood.at_a_rate(CALLS, rate, int(rate * sizes.seconds))
                 flood.leave()
@@ -112,9 +112,9 @@ async def overload(sizes: Sizes) -> list[Finding]:
 
 
 async def impatience(sizes: Sizes) -> list[Finding]:
-    """Let three times as many clients as there are places call again at once when refused.
+    """Run three times as many clients as the limit allows, which retry refused calls at once.
 
-    Backends answer at once, so that the processor is what lacks.
+    Backends respond at once, so that the processor is the bottleneck.
     """
     goodput, rates, met = 0.0, "", Tally()
     async with cluster(tools(max_concurrent_requests=LIMIT)) as around:
@@ -146,7 +146,7 @@ _SILENT_HEAD: Final = b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
 
 
 async def _silent(port: int, address: str, number: int) -> socket.socket:
-    """Connect a client that then says nothing more, or reads nothing."""
+    """Connect a client that then sends or reads nothing more."""
     one = socket.socket()
     if number % 3 == 2:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -162,7 +162,7 @@ async def _silent(port: int, address: str, number: int) -> socket.socket:
 
 @asynccontextmanager
 async def silence(port: int, clients: int) -> AsyncIterator[list[socket.socket]]:
-    """Connect clients from some addresses: of slow heads, of slow bodies, and slow readers."""
+    """Connect clients from some addresses: with slow heads, with slow bodies, and slow readers."""
     addresses = itertools.cycle(f"127.0.0.{number}" for number in range(2, 6))
     opened = [await _silent(port, next(addresses), number) for number in range(clients)]
     try:
@@ -184,7 +184,7 @@ def _is_cut(one: socket.socket) -> bool:
 
 
 async def silent_clients(sizes: Sizes) -> list[Finding]:
-    """Let 2,000 clients say nothing more, or read nothing, while others call."""
+    """Let 2,000 clients send or read nothing more, while others call."""
     calm, beset, many = Tally(), Tally(), 2000
     content = tools(*(f"tool-{number:04}-{'x' * 100}" for number in range(1000)))
     async with cluster(content) as around:
@@ -192,7 +192,7 @@ async def silent_clients(sizes: Sizes) -> list[Finding]:
         before = gateway.descriptors()
 
         async def others() -> Tally:
-            """Let others call once what came before has been dealt with."""
+            """Let others call once everything before has been processed."""
             clients = Clients(lambda: gateway.port)
             await clients.at_a_rate(CALLS, 100, 100)
             clients.tally.answered.clear()
@@ -232,7 +232,7 @@ async def silent_clients(sizes: Sizes) -> list[Finding]:
 
 
 async def soak(sizes: Sizes) -> list[Finding]:
-    """Call for long, and see whether anything is left of it."""
+    """Send calls for a long time, and check that they leave nothing behind."""
     async with cluster(tools()) as around:
         gateway = await around.gateway()
 
@@ -267,7 +267,7 @@ async def soak(sizes: Sizes) -> list[Finding]:
 
 
 async def reloads(sizes: Sizes) -> list[Finding]:
-    """Replace the catalog again and again under load."""
+    """Replace the catalog repeatedly under load."""
     live: list[float] = []
     async with cluster(tools()) as around:
         gateway = await around.gateway()
@@ -298,11 +298,11 @@ async def reloads(sizes: Sizes) -> list[Finding]:
 
 
 ROUTED_SECONDS: Final = 1.0
-"""Until kube-proxy leads no connection to a pod that ends any more; see also `support.traffic`."""
+"""Seconds until kube-proxy routes no connection to a terminating pod; see `support.traffic`."""
 
 
 async def termination(sizes: Sizes) -> list[Finding]:
-    """Stop one of two gateways under load, some times."""
+    """Stop one of two gateways under load, several times."""
     met, slowest = Tally(), 0.0
     async with cluster(tools(), seconds=0.05) as around:
         serving = await around.gateway()

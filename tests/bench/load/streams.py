@@ -1,4 +1,4 @@
-"""Many clients that listen and say nothing more: what they cost, and how soon they are told."""
+"""Measures the cost of many listening clients, and how soon they are notified."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class Listening:
 
     @classmethod
     async def opened(cls, port: int, address: str) -> Listening:
-        """Connect, and wait until the gateway has acknowledged the stream."""
+        """Connect, and wait until the gateway acknowledges the stream."""
         one = cls(*await asyncio.open_connection(LOCAL, port, local_addr=(address, 0)))
         one._writer.write(LISTEN)
-        await one.told(b"notifications/subscriptions/acknowledged")
+        await one.notified(b"notifications/subscriptions/acknowledged")
         return one
 
-    async def told(self, method: bytes) -> float:
-        """Wait for a notification; return when it was there, in the loop's time."""
+    async def notified(self, method: bytes) -> float:
+        """Wait for a notification; return its time of arrival in the loop's time."""
         while method not in await self._reader.readuntil(b"\n\n"):
             pass  # a keep-alive
         return asyncio.get_running_loop().time()
@@ -49,7 +49,7 @@ class Listening:
 
 @asynccontextmanager
 async def listening(port: int, count: int) -> AsyncIterator[list[Listening]]:
-    """Open streams, until the block ends."""
+    """Open streams until the block ends."""
     async with AsyncExitStack() as stack:
         opened = []
         for number in range(count):
@@ -60,25 +60,25 @@ async def listening(port: int, count: int) -> AsyncIterator[list[Listening]]:
 
 
 async def _slowest(around: Cluster, streams: list[Listening], name: str) -> float:
-    """Replace the catalog; return after how many milliseconds the last stream was told."""
-    told = [asyncio.create_task(each.told(b"tools/list_changed")) for each in streams]
+    """Replace the catalog; return the milliseconds until the last stream was notified."""
+    notified = [asyncio.create_task(each.notified(b"tools/list_changed")) for each in streams]
     await asyncio.sleep(0)
     began = asyncio.get_running_loop().time()
     around.api.publish(tools(name))
     async with hang_guard():
-        last = max(await asyncio.gather(*told))
+        last = max(await asyncio.gather(*notified))
     return 1000 * (last - began)
 
 
 async def idle_streams(sizes: Sizes) -> list[Finding]:
-    """Let 1,000 clients listen, and replace the catalog some times."""
+    """Let 1,000 clients listen, and replace the catalog several times."""
     async with cluster(tools()) as around:
         gateway = await around.gateway()
         clients = Clients(lambda: gateway.port)
         await clients.at_a_rate(CALLS, 200, 400)
         clients.leave()
         async with listening(gateway.port, 10):
-            pass  # what the first streams load stays
+            pass  # memory of the first streams is not freed
         before = gateway.child.rss_mb()
         async with listening(gateway.port, STREAMS) as streams:
             each = 1000 * (gateway.child.rss_mb() - before) / STREAMS
@@ -91,7 +91,7 @@ async def idle_streams(sizes: Sizes) -> list[Finding]:
     return [
         Finding(f"each of {STREAMS:,} idle streams takes {each:.1f} KB", each <= MAX_KB),
         Finding(
-            f"a change of the tools is told to all {STREAMS:,} within {took[0]:.0f} to "
+            f"a change of the tools is notified to all {STREAMS:,} within {took[0]:.0f} to "
             f"{took[-1]:.0f} ms, median {took[len(took) // 2]:.0f}",
             took[len(took) // 2] <= MAX_MS,
         ),

@@ -1,6 +1,6 @@
 """Runs a command of mcp-operator: `watched.py FILE COMMAND…`.
 
-On SIGUSR1 it writes into the file how many tasks the event loop has.
+On SIGUSR1, it writes the number of tasks of the event loop to the file.
 """
 
 from __future__ import annotations

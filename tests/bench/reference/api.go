@@ -8,7 +8,7 @@ import (
 
 var groupVersion = schema.GroupVersion{Group: "mcp-operator.dev", Version: "v1alpha1"}
 
-// The fields of the API that a benchmark sets, and all that a status has then.
+// The fields of the API that a benchmark sets, and the resulting status.
 
 type ServiceRef struct {
 	Name   string `json:"name"`

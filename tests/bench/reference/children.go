@@ -18,7 +18,7 @@ func podLabels(server *MCPServer) map[string]string {
 	}
 }
 
-// children returns what a server owns, in the order of application: the six that ours makes, too.
+// children returns the children of a server in the order of application: the same six as ours.
 func children(server *MCPServer, content catalog) []client.Object {
 	name := "mcp-server-" + server.Name
 	meta := func(suffix string) metav1.ObjectMeta {

@@ -1,8 +1,8 @@
-// The operator to compare with: the same shape as ours, as one writes it with controller-runtime.
+// A reference operator for comparison: the same design as ours, written with controller-runtime.
 //
-// Written for the benchmark alone. It reads of the API what a benchmark sets, makes the same children,
-// writes the same statuses of the same size, and only what has changed. It has no read-your-writes
-// barrier, so it now and then writes a status twice.
+// It is only for the benchmark. It supports the fields that a benchmark sets, creates the same
+// children, writes statuses of the same size, and writes only what has changed. It has no
+// read-your-writes barrier, so it sometimes writes a status twice.
 package main
 
 import (
@@ -28,7 +28,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// byTeam finds the servers that select a label.
+// byTeam returns the servers that select a label.
 const byTeam = "team"
 
 func main() {

@@ -28,7 +28,7 @@ type entry struct {
 	Port                          int
 }
 
-// catalog is what a server serves, as its pods read it.
+// catalog is the catalog of a server, in the form that its pods read.
 type catalog struct {
 	digest string
 	bytes  int
@@ -118,7 +118,7 @@ func compressed(raw []byte) ([]byte, error) {
 	return packed.Bytes(), err
 }
 
-// apply writes a child unless it was applied just so before.
+// apply writes a child unless the same content was applied before.
 func (r *serverReconciler) apply(ctx context.Context, want client.Object) error {
 	raw, err := json.Marshal(want)
 	if err != nil {

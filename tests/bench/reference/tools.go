@@ -58,7 +58,7 @@ func set(conditions *[]metav1.Condition, generation int64, status metav1.Conditi
 	}
 }
 
-// writeStatus writes a status if it differs from the one before.
+// writeStatus writes a status if it differs from the previous one.
 func writeStatus(ctx context.Context, c client.Client, obj client.Object, before, after any) error {
 	old, err := json.Marshal(before)
 	if err != nil {

@@ -1,8 +1,8 @@
-//! Runs one session with the official Rust client, and says in JSON what it saw: a line of all
-//! steps, then, after it has read a line, another of what it saw of a server that was replaced.
+//! Runs one session with the official Rust client, and prints what it saw as JSON: a line for all
+//! steps and, after it has read a line, another for the replaced server.
 //!
 //!     rustclient URL VERSION
-// Logging and the handshake of 2025-11-25 are deprecated, and served.
+// Logging and the handshake of 2025-11-25 are deprecated, but the gateway serves them.
 #![allow(deprecated)]
 
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 
 const WATCHED: &str = "test://watched-resource";
 
-/// What the client was told while its calls ran.
+/// The notifications and requests that the client received during its calls.
 #[derive(Clone, Default)]
 struct Told {
     progress: Arc<Mutex<Vec<f64>>>,
@@ -130,9 +130,9 @@ async fn steps(client: &Client, told: &Told, modern: bool) -> anyhow::Result<Val
     Ok(seen)
 }
 
-/// Calls a server that has been replaced, and is told of its changes, by the same session.
+/// Calls the replaced server in the same session, and waits for its notifications.
 ///
-/// The client does not open the stream of 2026-07-28 again, on which it is told.
+/// The client does not reopen the notification stream of 2026-07-28.
 async fn go_on(client: &Client, told: &Told, modern: bool) -> anyhow::Result<Value> {
     let sum = call(client, "add_numbers", json!({"a": 1, "b": 2})).await?;
     if modern {
@@ -140,14 +140,14 @@ async fn go_on(client: &Client, told: &Told, modern: bool) -> anyhow::Result<Val
     }
     tokio::select! {
         biased;
-        _ = told.changed.notified() => {}, // of before
+        _ = told.changed.notified() => {}, // from the old server
         _ = std::future::ready(()) => {},
     }
     change_until(client, "test_trigger_tool_change", &told.changed).await?;
     Ok(json!({"sum": sum.structured_content, "newTools": names(client).await?}))
 }
 
-/// Has the client told when tools and one resource change.
+/// Subscribes the client to changes of tools and of one resource.
 async fn subscribe(client: &Client, told: &Told, modern: bool) -> anyhow::Result<()> {
     if !modern {
         client
@@ -173,9 +173,9 @@ async fn subscribe(client: &Client, told: &Told, modern: bool) -> anyhow::Result
     Ok(())
 }
 
-/// Has the server change something until the client is told so.
+/// Has the server change something until the client is notified.
 ///
-/// The stream that tells it may not be open yet at the first change.
+/// At the first change, the stream of notifications might not be open yet.
 async fn change_until(client: &Client, trigger: &'static str, told: &Notify) -> anyhow::Result<()> {
     loop {
         call(client, trigger, json!({})).await?;
@@ -186,7 +186,7 @@ async fn change_until(client: &Client, trigger: &'static str, told: &Notify) -> 
     }
 }
 
-/// Cancels a call, and returns what the server then says of it.
+/// Cancels a call, and returns what the server reports about it.
 async fn cancelled(client: &Client, told: &Told) -> anyhow::Result<Value> {
     let request = CallToolRequest::new(CallToolRequestParams::new("test_wait"));
     let waiting = client
@@ -198,7 +198,7 @@ async fn cancelled(client: &Client, told: &Told) -> anyhow::Result<Value> {
     Ok(json!(result.content)[0]["text"].take())
 }
 
-/// Begins a task that takes some seconds, and returns its id.
+/// Starts a task that takes some seconds, and returns its id.
 async fn begun(client: &Client, seconds: &str) -> anyhow::Result<String> {
     let arguments = object(json!({"seconds": seconds, "label": "rust"}));
     let params = CallToolRequestParams::new("slow_compute").with_arguments(arguments);
@@ -208,13 +208,13 @@ async fn begun(client: &Client, seconds: &str) -> anyhow::Result<String> {
     }
 }
 
-/// Cancels a task, and returns it as it then is.
+/// Cancels a task, and returns its final state.
 async fn given_up(client: &Client, id: &str) -> anyhow::Result<Value> {
     client.cancel_task(CancelTaskParams::new(id)).await?;
     ended(client, id).await
 }
 
-/// Asks for a task until it has ended, and returns it.
+/// Polls a task until it has ended, and returns it.
 async fn ended(client: &Client, id: &str) -> anyhow::Result<Value> {
     loop {
         let found = client.get_task(GetTaskParams::new(id)).await?;
@@ -225,7 +225,7 @@ async fn ended(client: &Client, id: &str) -> anyhow::Result<Value> {
     }
 }
 
-/// Calls every feature once, and returns what came of it.
+/// Calls every feature once, and returns the results.
 async fn used(client: &Client, modern: bool) -> anyhow::Result<Value> {
     if !modern {
         client
