@@ -1,4 +1,4 @@
-# Only gets nox: what can be done is in noxfile.py. Needs git, make, and Python 3.11 or newer with
+# Only installs nox; the tasks are in noxfile.py. It needs git, make, and Python 3.11 or newer with
 # its venv module.
 
 PYTHON ?= python3
@@ -20,7 +20,7 @@ help: $(NOX)
 check: $(NOX)
 	@$(NOX)
 
-# A cluster of one's own to try this checkout in. A second deploy replaces the image and the pods.
+# A separate cluster to try this checkout. A second deploy replaces the image and the pods.
 CLUSTER := mcp-operator
 DEPLOY = kubectl --context $(1)-$(CLUSTER) apply --server-side -k manifests/overlays/kind && \
 	kubectl --context $(1)-$(CLUSTER) -n mcp-system rollout restart deployment/mcp-operator && \
@@ -48,7 +48,7 @@ k3d-deploy: $(NOX)
 k3d-delete:
 	k3d cluster delete $(CLUSTER)
 
-# Any other goal is a session of nox; arguments go by nox itself: .nox/bootstrap/bin/nox -s NAME -- ...
+# Any other goal is a session of nox. To pass arguments, call .nox/bootstrap/bin/nox -s NAME -- ...
 %: $(NOX) FORCE
 	@$(NOX) --sessions $@
 
