@@ -66,7 +66,7 @@ def example_image(pytestconfig: pytest.Config) -> str:
 
 
 def programmed(samples: Shop, other_than: str) -> bool:
-    """Tell whether every pod serves another catalog."""
+    """Return whether every pod serves another catalog."""
     status = samples.kubectl.get("mcpserver", "shop-direct")["status"]
     told = {condition["type"]: condition["status"] for condition in status["conditions"]}
     return bool(status["configHash"] != other_than and told["Programmed"] == "True")

@@ -161,7 +161,7 @@ class UsedShop(DrillEnvironment):
         return [value(operator, reconciled), value(gateway, "mcp_event_loop_lag_seconds_count")]
 
     async def _shows_all(self, begun: list[float]) -> bool:
-        """Tell whether the metrics show the call and the stream, and whether the counts grew."""
+        """Return whether the metrics show the call and the stream, and whether the counts grew."""
         _, gateway = await self.pages()
         open_ = [value(gateway, f"mcp_{name}") for name in ("requests_in_flight", "open_streams")]
         grown = [now > before for now, before in zip(await self._counts(), begun, strict=True)]

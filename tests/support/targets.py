@@ -53,7 +53,7 @@ def target_labels(monitor: Object, pod: Object, service: Object | None = None) -
 
 
 def honors_labels(monitor: Object) -> bool:
-    """Tell whether a label of a sample replaces that of its target."""
+    """Return whether a label of a sample replaces that of its target."""
     spec = monitor["spec"]
     (endpoint,) = spec.get("endpoints") or spec["podMetricsEndpoints"]
     return bool(endpoint.get("honorLabels"))
