@@ -157,7 +157,7 @@ class DrillEnvironment(ClusterEnvironment):
         )
 
     async def redis_answers(self) -> bool:
-        """Tell whether the gateway is connected to Redis, according to its metric."""
+        """Return whether the gateway is connected to Redis, according to its metric."""
         scrape = await self.scrape()
         return any(one.value for name, one in scrape.items() if name.startswith("mcp_redis_up"))
 

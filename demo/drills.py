@@ -250,7 +250,7 @@ class Drills:
         )
 
     async def _serves(self) -> bool:
-        """Tell whether the second backend's tool works and the server is not Degraded."""
+        """Return whether the second backend's tool works and the server is not Degraded."""
         whole = await self._environment.condition(MCPSERVERS, SERVER, "Degraded")
         self._wrong = f"Degraded is {whole.get('status')}: {whole.get('message')}"
         if whole.get("status") != "False" or TOOL not in await tools_of(self._client):
@@ -261,7 +261,7 @@ class Drills:
 
 
 def selects(query: str, series: str) -> bool:
-    """Tell whether a rule's query reads a series, based on its name and its labels."""
+    """Return whether a rule's query reads a series, based on its name and its labels."""
     name, _, labels = series.partition("{")
     if name not in re.findall(r"\w+", query):
         return False

@@ -48,7 +48,7 @@ class Event:
 
 
 class DrawingError(ValueError):
-    """The text uses a terminal feature that is not supported here, such as moving the cursor."""
+    """The text uses a terminal feature that is not supported, such as moving the cursor."""
 
 
 def render(events: Sequence[Event], columns: int, rows: int) -> str:

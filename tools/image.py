@@ -1,4 +1,4 @@
-"""Build the image, with whichever builder is here, and check what is in it.
+"""Build the image with an available builder, and check its content.
 
     nox -s image -- [--base IMAGE] [--tag NAME:TAG] [--archive FILE] [--platform OS/ARCH] [--twice]
 
@@ -86,7 +86,7 @@ def _builder() -> str:
     for name in BUILDERS:
         if shutil.which(name) and _succeeds(name, "info"):
             return name
-    raise ImageError("no builder works here: install docker, podman or buildah")
+    raise ImageError("there is no working builder: install docker, podman or buildah")
 
 
 def _succeeds(*command: str) -> bool:

@@ -1,4 +1,4 @@
-"""Import whole OpenAPI documents, validate what comes of them, and print the figures.
+"""Import whole OpenAPI documents, validate the results, and print the figures.
 
 `nox -s import -- FILES` runs this with documents of any size, JSON or YAML, compressed or not.
 """  # noqa: INP001 - a script, not a package
@@ -30,8 +30,8 @@ def main() -> int:
     """Print a row for each document. Return 1 if a written object is not valid."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="OpenAPI documents")
-    parser.add_argument("--output-schemas", action="store_true", help="import the results as well")
-    parser.add_argument("--judge", action="store_true", help="ask an API server and Prism as well")
+    parser.add_argument("--output-schemas", action="store_true", help="also import output schemas")
+    parser.add_argument("--judge", action="store_true", help="also use an API server and Prism")
     arguments = parser.parse_args()
     sys.stdout.write(_row(*HEAD, "seconds", "problems"))
     sound = [_figures(file, output_schemas=arguments.output_schemas) for file in arguments.files]

@@ -1,4 +1,4 @@
-"""Print what CHANGELOG.md says of a release, after checking that the tag is right.
+"""Print the section of CHANGELOG.md about a release, after checking that the tag is right.
 
     python tools/release_notes.py v1.2.3
 

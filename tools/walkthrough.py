@@ -1,9 +1,9 @@
-"""Paste what the README and two pages show, one command after the other, as a newcomer does.
+"""Run the commands of the README and of two pages, one after the other, as a new user does.
 
     python3 tools/walkthrough.py                        # in a clean clone
     python3 tools/walkthrough.py --command mcp-operator # with a command that is installed already
 
-It knows only the pages. A YAML block whose first line is `# NAME.yaml` is saved as that file. Each
+It uses only the pages. A YAML block whose first line is `# NAME.yaml` is saved as that file. Each
 command of a console block runs with bash in the clone, and its output must match what the page
 shows below it, with `...` for any text. The tables below contain what a person would know: which
 commands run in the foreground, and which need something that is not available here.
@@ -76,7 +76,7 @@ _POLL_SECONDS: Final = 0.05
 
 
 class WalkthroughError(Exception):
-    """A page does not do what it shows; the text has the command and its output."""
+    """A command of a page fails or has other output; the text has the command and its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ def _commands(lines: Sequence[str]) -> Iterator[Command]:
 
 
 def _complete(text: str) -> bool:
-    """Tell whether a shell would run a text, instead of waiting for more lines."""
+    """Return whether a shell would run a text, instead of waiting for more lines."""
     try:
         shlex.split(text, comments=True)
     except ValueError:  # a quotation is open
