@@ -181,7 +181,10 @@ async def test_a_user_with_few_permissions_sees_which_figures_are_missing(
 ) -> None:
     missing = {
         ("mcpservers",): "no calls and latencies, because the pods cannot be listed: ",
-        ("mcpservers", "pods"): "you may not get pods/proxy there; ask for that right (2 pods)",
+        (
+            "mcpservers",
+            "pods",
+        ): "you have no permission to get pods/proxy there; request it (2 pods)",
     }
     for resources, note in missing.items():
         kubeconfig = await account(cell.shop, control_plane, tmp_path, resources)

@@ -235,6 +235,18 @@ def test_serve_does_not_import_the_terminal_library() -> None:
     assert in_a_new_process(code) == "False\n"
 
 
+@pytest.mark.parametrize("unknown", ["--nonsense", "extra.yaml"])
+def test_an_unknown_argument_is_reported_with_the_usage_of_its_command(
+    capsys: Output, unknown: str
+) -> None:
+    with pytest.raises(SystemExit) as exited:
+        run("import", "openapi", "api.yaml", unknown)
+    assert exited.value.code == cli.EXIT_USAGE
+    shown = capsys.readouterr().err
+    assert shown.startswith("usage: mcp-operator import openapi [-h]")
+    assert f"mcp-operator import openapi: error: unrecognized arguments: {unknown}" in shown
+
+
 def test_without_the_sdk_inspect_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:

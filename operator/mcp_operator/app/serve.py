@@ -136,7 +136,7 @@ class LocalGateway:
         for service in sorted(_services(snapshot.table.catalog)):
             if service not in self.addresses:
                 logger.warning(
-                    "A Service has no local address, so its DNS name is used; set one by --service",
+                    "A Service has no local address: its DNS name is used; set one with --service",
                     extra={"service": service},
                 )
 

@@ -45,7 +45,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code, one of `EXIT_OK` and the others.
     """
-    arguments = build_parser().parse_args(argv)
+    arguments, unknown = build_parser().parse_known_args(argv)
+    if unknown:  # the command's parser shows its own usage, and exits with `EXIT_USAGE`
+        arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         code: int = arguments.run(arguments)
         sys.stdout.flush()

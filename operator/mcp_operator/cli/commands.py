@@ -131,8 +131,8 @@ def _process(settings: Settings, main_task: Coroutine[Any, Any, int | None]) -> 
 
 
 GROUPS: Final = {
-    "import": "write custom resources for APIs described elsewhere",
-    "inspect": "look at any MCP server, and call its tools",
+    "import": "write custom resources for an API from its description",
+    "inspect": "inspect any MCP server, and call its tools",
 }
 """The help text of each group of commands."""
 
@@ -209,5 +209,5 @@ COMMANDS: Final = (
     Command("version", "print the version", "Prints the version.", "", _run_version),
 )
 
-WORKER: Final = Command("worker", "", "Serves as --workers has it.", "", _run_worker)
+WORKER: Final = Command("worker", "", "Serves in a process of `serve --workers`.", "", _run_worker)
 """Only this program itself runs this command, so no help lists it."""

@@ -115,7 +115,7 @@ INSPECT: Final = (
     Command(
         "inspect describe",
         "show a tool, prompt or resource with its schema",
-        "Shows what an MCP server tells about a tool, a prompt, a resource or a template: title,\n"
+        "Shows what an MCP server says about a tool, a prompt, a resource or a template: title,\n"
         "description, the fields of its schemas, hints, task support and icons.",
         f"  mcp-operator inspect describe {_URL} search-orders",
         _run_describe,

@@ -42,8 +42,8 @@ LOOKING: Final = (
         "catalog",
         "show what an MCPServer of a cluster serves",
         "Prints the catalog that the operator has written for an MCPServer: its tools, prompts\n"
-        "and resources, what is rejected and why, and which pods serve it. It needs the rights to\n"
-        "read the MCPServer, its ConfigMaps and its pods; to ask the pods, that to get pods/proxy.",
+        "and resources, what is rejected and why, and which pods serve it. You need permission to\n"
+        "read the MCPServer, its ConfigMaps and its pods and, to ask the pods, to get pods/proxy.",
         "  mcp-operator catalog shop --namespace demo\n"
         "  mcp-operator catalog shop --namespace demo --output json",
         _run_catalog,
@@ -56,7 +56,7 @@ LOOKING: Final = (
         "tools that were called, until Ctrl-C. READY counts the pods that are ready, SYNCED those\n"
         "of them that serve the current catalog. Errors are failures of backends and of the\n"
         "gateway, as the alerts count them.\n\n"
-        "It needs the rights to list MCPServers and pods and, for calls and latencies, to get\n"
+        "You need permission to list MCPServers and pods and, for calls and latencies, to get\n"
         "pods/proxy.",
         "  mcp-operator top --namespace demo\n"
         "  mcp-operator top -A --sort errors\n"
@@ -66,10 +66,11 @@ LOOKING: Final = (
     ),
     Command(
         "support-bundle",
-        "collect what is needed to find out what is wrong",
-        "Writes an archive with the custom resources, what the operator made of them, events, and\n"
-        "the logs of the operator and of the gateways. It holds no Secrets, and no values of\n"
-        "environment variables, headers, commands and annotations. It contains what you may read.",
+        "collect objects, events and logs for troubleshooting",
+        "Writes an archive with the custom resources, the objects that the operator created for\n"
+        "them, events, and the logs of the operator and of the gateways. It has no Secrets, and\n"
+        "no values of environment variables, headers, commands and annotations. It has only what\n"
+        "you have permission to read.",
         "  mcp-operator support-bundle bundle.tar.gz\n"
         "  mcp-operator support-bundle bundle.tar.gz --namespace demo",
         _run_bundle,

@@ -34,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
-        own.set_defaults(run=command.run)
+        own.set_defaults(run=command.run, parser=own)
         if command.takes_paths:
             own.add_argument("paths", nargs="+", metavar="PATH", help="YAML files and folders.")
         if command.settings:

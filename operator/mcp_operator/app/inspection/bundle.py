@@ -43,9 +43,9 @@ LOG_LINES: Final = 2000
 READ_ME: Final = """\
 A support bundle of mcp-operator {version}.
 
-objects/   MCPServers, MCPTools, MCPPrompts and MCPResources, what the operator made of them, and
-           events. It holds no Secrets, and no catalogs. Values of environment variables, headers,
-           commands and annotations are removed.
+objects/   MCPServers, MCPTools, MCPPrompts and MCPResources, the objects that the operator created
+           for them, and events. There are no Secrets, and no catalogs. The values of environment
+           variables, headers, commands and annotations are removed.
 operator/  the operator's Deployment, pods and Leases
 logs/      the last {lines} lines of the operator's and the gateways' logs
 errors.txt what could not be read
@@ -83,7 +83,7 @@ class Archive:
         except OSError as error:
             raise OperatorError(
                 f"cannot write {target}: {error.strerror}; specify a file that does not exist yet, "
-                "in a folder that does"
+                "in an existing folder"
             ) from error
 
 
@@ -96,9 +96,9 @@ async def run_bundle(settings: BundleSettings) -> None:
     async with connected(settings, "support-bundle") as client:
         archive = await collected(client, settings.namespace, settings.operator_namespace)
     archive.write(settings.output)
-    sys.stdout.write(f"Wrote {settings.output}. Read it before you pass it on.\n")
+    sys.stdout.write(f"Wrote {settings.output}. Review it before you share it.\n")
     if archive.errors:
-        sys.stderr.write(f"{len(archive.errors)} things could not be read; see errors.txt in it\n")
+        sys.stderr.write(f"{len(archive.errors)} items could not be read; errors.txt lists them\n")
 
 
 async def collected(client: Client, namespace: str, operator_namespace: str) -> Archive:

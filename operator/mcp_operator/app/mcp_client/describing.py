@@ -60,7 +60,7 @@ def listed(offer: Offer) -> Iterator[str]:
             yield ""
             yield from table(header, [row(entry) for entry in entries])
     if not any(offer.entries.values()):
-        yield "It offers no tools, prompts and resources."
+        yield "It offers no tools, prompts or resources."
 
 
 def found(offer: Offer, name: str) -> list[tuple[str, Json]]:

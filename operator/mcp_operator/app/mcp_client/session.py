@@ -58,7 +58,7 @@ class LastRefusal:
             case 0:
                 return ""
             case 401:
-                what = "does not accept the token" if self.sent_token else "wants a token"
+                what = "does not accept the token" if self.sent_token else "requires a token"
                 said = f". It says: {self.challenge}" if " " in self.challenge else ""
                 return (
                     f"the server {what} (HTTP 401); give {'another' if self.sent_token else 'it'} "
@@ -90,7 +90,7 @@ async def with_server(
     """
     if "@" in urlsplit(settings.url).netloc:
         raise SettingsError(
-            "URL: leave out the user name and password; pass a token with --token-file, or "
+            "URL: remove the user name and password; pass a token with --token-file, or "
             "another header with --header @FILE"
         )
     logging.getLogger("mcp").addHandler(logging.NullHandler())  # errors are printed only once
@@ -149,7 +149,7 @@ def headers(settings: InspectSettings, environ: Mapping[str, str]) -> dict[str, 
         token, where = read(settings.token_file, "--token-file"), "--token-file"
     if token.strip():
         if not _is_header(token.strip()):
-            raise SettingsError(f"{where} holds more than a token: it must be one line in ASCII")
+            raise SettingsError(f"{where} has more than a token: it must be one line in ASCII")
         found["Authorization"] = f"Bearer {token.strip()}"
     return found
 
@@ -186,11 +186,11 @@ def _told(error: BaseException, settings: InspectSettings, refusal: LastRefusal)
             stands_in = error.error.message in STAND_INS or refusal.status == UNAUTHORIZED
             return (stands_in and refusal.sentence(settings.server)) or said
         case TimeoutError() | httpx2.TimeoutException():
-            return f"no answer within {settings.timeout:g} s; --timeout allows more"
+            return f"no answer within {settings.timeout:g} s; raise --timeout"
         case httpx2.HTTPError():
             return f"the server cannot be reached: {error}{_hint(error)}"
         case ValidationError():
-            return f"the answer of the server is not valid MCP: {error}"
+            return f"the response of the server is not valid MCP: {error}"
         case RuntimeError():
             return str(error)
         case _:
@@ -200,7 +200,7 @@ def _told(error: BaseException, settings: InspectSettings, refusal: LastRefusal)
 def _hint(error: Exception) -> str:
     said = str(error)
     if "CERTIFICATE_VERIFY_FAILED" in said:
-        return "; --ca-file names certificate authorities of your own"
+        return "; if you have your own certificate authority, specify it with --ca-file"
     if "WRONG_VERSION_NUMBER" in said:
         return "; it does not serve HTTPS: begin the URL with http://"
     if isinstance(error, httpx2.RemoteProtocolError):

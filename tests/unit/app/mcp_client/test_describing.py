@@ -119,7 +119,7 @@ def test_a_list_shows_every_kind() -> None:
 
 def test_the_list_of_a_server_without_entries_says_so() -> None:
     offer = Offer({"protocolVersion": "2025-11-25"}, {"tools": []})
-    assert list(listed(offer))[-1] == "It offers no tools, prompts and resources."
+    assert list(listed(offer))[-1] == "It offers no tools, prompts or resources."
 
 
 def test_an_entry_is_found_by_name_and_by_uri() -> None:

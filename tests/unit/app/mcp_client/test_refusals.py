@@ -26,7 +26,7 @@ async def said(status: int, url: str = URL, *, sent: dict[str, str], challenge: 
 async def test_a_missing_token_is_requested(challenge: str) -> None:
     told = await said(401, sent={}, challenge=challenge)
     assert told == (
-        "the server wants a token (HTTP 401); give it with --token-file or in "
+        "the server requires a token (HTTP 401); give it with --token-file or in "
         "MCP_OPERATOR_INSPECT_TOKEN"
     )
 

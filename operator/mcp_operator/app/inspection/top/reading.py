@@ -58,7 +58,7 @@ async def read(client: Client, namespace: str) -> Reading:
 
 def _not_listed(error: ApiError, namespace: str) -> OperatorError:
     if error.is_forbidden and not namespace:
-        return OperatorError(f"{error}; choose a namespace that you may read with --namespace")
+        return OperatorError(f"{error}; use --namespace with a namespace that you can read")
     if error.is_not_found:
         return OperatorError(NOT_INSTALLED)
     return error
@@ -89,7 +89,7 @@ async def _counted(client: Client, pod: Object, slots: asyncio.Semaphore) -> Pod
         return f"no answer within {POD_SECONDS:g} s"
     except ApiError as error:
         if error.is_forbidden:
-            return "you may not get pods/proxy there; ask for that right"
+            return "you have no permission to get pods/proxy there; request it"
         return error.message or str(error)
     except ValueError:
         return "the answer is not in Prometheus' format"
