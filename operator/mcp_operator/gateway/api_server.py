@@ -77,5 +77,5 @@ async def endpoints(discovery: bytes, resolver: AbstractResolver) -> set[tuple[s
             resolved = await resolver.resolve(host.strip("[]"), int(port), socket.AF_UNSPEC)
             found |= {(str(ipaddress.ip_address(one["host"])), int(port)) for one in resolved}
     except (AttributeError, KeyError, TypeError) as error:
-        raise ValueError("the answer to GET /api is none") from error
+        raise ValueError("the answer to GET /api is not an APIVersions object") from error
     return found

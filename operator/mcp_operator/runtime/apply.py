@@ -164,7 +164,7 @@ class Applier:
             if error.is_not_found or error.is_conflict:
                 return False
             raise
-        _log.info("Deleted a child that is not wanted any more", extra=_child(resource, live))
+        _log.info("Deleted a child that is no longer desired", extra=_child(resource, live))
         return True
 
     async def _is_ours(self, owner: Object, live: Object) -> bool:

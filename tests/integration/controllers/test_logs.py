@@ -52,7 +52,7 @@ async def test_each_change_of_a_child_is_logged_once_and_a_reconciliation_is_not
 
     await shop.patch("MCPServer", "red", spec={"networkPolicy": None})
     await operator.settled(shop.client)
-    assert ("Deleted a child that is not wanted any more", "NetworkPolicy") in lines()
+    assert ("Deleted a child that is no longer desired", "NetworkPolicy") in lines()
 
     change = {"metadata": {"labels": {"app.kubernetes.io/name": "other"}}}
     await shop.client.merge_patch(SERVICES, shop.key("mcp-server-red"), change)

@@ -286,7 +286,7 @@ async def test_a_redirect_within_the_service_is_followed(status: int, location: 
             {"method": "POST"},
             "the call was made, so do not repeat it; the result is at /orders/1",
         ),
-        (Said(status=304), {}, "304 Not Modified, but the call set no condition"),
+        (Said(status=304), {}, "304 Not Modified, but the request had no condition"),
     ],
 )
 async def test_any_other_redirect_is_an_error_with_its_location(

@@ -206,7 +206,7 @@ class Connection(web.RequestHandler):
         if status == 500:  # noqa: PLR2004
             log.error("A request failed unexpectedly", extra=failure(exc))
         if request.writer.output_size > 0:
-            raise ConnectionError("the answer has begun: it can only break off")
+            raise ConnectionError("the response has begun, so the connection is closed")
         if isinstance(exc, LineTooLong):
             status, text = 431, "The request line or a header is too long\n"
         elif status == 400:  # noqa: PLR2004

@@ -95,7 +95,7 @@ class SharedBuckets:
             command += (repr(each.interval), repr(each.filling))
         reply = await _TAKE.run(link, *command)
         if not isinstance(reply, bytes):
-            raise RedisAwayError("it does not support Lua scripts like Redis")
+            raise RedisAwayError("it does not run Lua scripts as Redis does")
         return reply
 
     def take_share(self, link: Link, buckets: Sequence[Bucket]) -> Verdict | None:

@@ -45,7 +45,7 @@ class Form:
             raise FormError("requestedSchema must be of type object")
         properties, required = requested.get("properties"), requested.get("required", [])
         if not isinstance(properties, dict) or len(properties) > MAX_FIELDS:
-            raise FormError(f"requestedSchema.properties must be up to {MAX_FIELDS} fields")
+            raise FormError(f"requestedSchema.properties must have at most {MAX_FIELDS} fields")
         if not isinstance(required, list) or not all(isinstance(name, str) for name in required):
             raise FormError("requestedSchema.required must be a list of names")
         self.fields = frozenset(properties)
@@ -100,5 +100,5 @@ def _choice(name: str, schema: JsonObject, titled: str) -> JsonObject:
     if values is None:
         return {}
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise FormError(f"requestedSchema: the choices of {name!r} must be texts")
+        raise FormError(f"requestedSchema: the choices of {name!r} must be strings")
     return {"enum": values}

@@ -234,7 +234,7 @@ class Legacy:
             problem = f"Only MCP {spec.BATCHING_VERSION} has batches; send one message per request"
             raise RpcError(spec.INVALID_REQUEST, problem, status=400)
         if not 0 < len(raw) <= MAX_BATCH:
-            problem = f"A batch holds 1 to {MAX_BATCH} messages"
+            problem = f"A batch must have 1 to {MAX_BATCH} messages"
             raise RpcError(spec.INVALID_REQUEST, problem, status=400)
         whole = replace(http, begin=None)
         answers = []

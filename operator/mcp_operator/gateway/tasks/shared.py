@@ -254,7 +254,7 @@ class RedisStore:  # a `Store`
         async with self._large if size > LARGE else nullcontext():
             reply = await self._run(link, *command)
         if not isinstance(reply, bytes):
-            raise StoreAwayError("it does not support Lua scripts like Redis")
+            raise StoreAwayError("it does not run Lua scripts as Redis does")
         return reply
 
     async def _run(self, link: Link, script: Script, *given: Any) -> Any:

@@ -60,12 +60,12 @@ _NOWHERE: Final = _networks(
         "multicast": "224.0.0.0/4 ff00::/8",
         "reserved": "240.0.0.0/4 192.0.0.0/24 2001::/23 5f00::/16",
         "for documentation": "192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 2001:db8::/32 3fff::/20",
-        "one that discards": "100::/64 100:0:0:1::/64",
+        "for discarding traffic": "100::/64 100:0:0:1::/64",
         "site-local": "fec0::/10",  # RFC 3879 deprecates it
         # The destination behind a tunnel or a translator is not visible in these addresses, or it
         # is an IPv4 address that would have to be checked: RFC 7526 (6to4), RFC 4380 (Teredo is in
         # 2001::/23), RFC 8215 (local NAT64 prefixes), RFC 4291 (IPv4-compatible).
-        "a way to tunnel IPv4": "2002::/16 192.88.99.0/24 64:ff9b:1::/48 ::/96",
+        "for tunnels to IPv4": "2002::/16 192.88.99.0/24 64:ff9b:1::/48 ::/96",
     }
 )
 """The special addresses of RFC 6890 and its registries that a Service cannot have."""

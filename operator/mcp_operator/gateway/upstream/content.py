@@ -62,7 +62,7 @@ def tool_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) ->
     """
     failure = failure_text(tool.response, answer)
     if answer.status == HTTPStatus.NOT_MODIFIED and not _asks_on_condition(tool.backend):
-        failure = failure or f"{status_line(answer)}, but the call set no condition."
+        failure = failure or f"{status_line(answer)}, but the request had no condition."
     if not failure:
         answer = as_type(answer, tool.response.mime_type)
         failure = _told_by_the_body(tool.name, tool.response, answer)

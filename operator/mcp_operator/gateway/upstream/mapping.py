@@ -135,7 +135,7 @@ def check_header(name: str, value: str) -> tuple[str, FieldLine]:
         raise MappingError(f"the value of header {name} is longer than {MAX_HEADER_LENGTH}")
     if not _FIELD_VALUE.fullmatch(value):
         raise MappingError(
-            f"the value of header {name} holds a line break, control or non-ASCII character"
+            f"the value of header {name} has a line break, control or non-ASCII character"
         )
     return name.lower(), field_line(name, value)
 

@@ -39,7 +39,7 @@ _LINE_END: Final = re.compile(r"\r\n|\n|\r")
 """Line endings of events and of JSON. JSON strings can contain other characters that Unicode treats
 as line breaks, such as U+2028."""
 
-_ACTED: Final = "the call was made, so do not repeat it for this"
+_ACTED: Final = "the call was made, so do not repeat it because of this"
 """For errors about a response, although the backend did what it was asked to do."""
 
 
@@ -51,14 +51,14 @@ class NotFiniteBodyError(NotJsonError):
     """A body would be JSON if it had no NaN or infinity."""
 
     def __init__(self) -> None:
-        super().__init__("its body holds NaN or an infinity, which JSON does not allow")
+        super().__init__("its body has NaN or an infinity, which JSON does not allow")
 
 
 class TooManyValuesError(NotJsonError):
     """A body contains more values than the limit."""
 
     def __init__(self, most: int) -> None:
-        super().__init__(f"its JSON holds more than {most} values")
+        super().__init__(f"its JSON has more than {most} values")
 
 
 def _wants_json(tool: ToolEntry) -> bool:

@@ -101,7 +101,7 @@ def test_json_with_nan_or_infinity_is_an_error_if_the_tool_expects_json(
 ) -> None:
     result = map_answer(b'{"a":NaN}', "application/json", **asked)
     assert result.is_error
-    assert 'holds NaN or an infinity, which JSON does not allow. The answer: {"a":NaN}' in (
+    assert 'has NaN or an infinity, which JSON does not allow. The answer: {"a":NaN}' in (
         text_of(result)
     )
 
