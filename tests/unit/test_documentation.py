@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from datetime import UTC, datetime
 from itertools import takewhile
 from pathlib import Path
 
@@ -12,8 +13,15 @@ import pytest
 import walkthrough
 import yaml
 
+from mcp_operator.api.conditions import merge
 from mcp_operator.api.crd import crds
+from mcp_operator.api.v1alpha1 import MCPTool
+from mcp_operator.builders.compile_tool import compile_tool
+from mcp_operator.builders.references import Facts
 from mcp_operator.cli import build_parser
+from mcp_operator.controllers.catalog_object_status import SelectingServer, object_conditions
+from mcp_operator.core.meta import Key
+from mcp_operator.local.validation import validate
 from support.promql import documented
 
 ROOT = Path(__file__).parents[2]
@@ -23,6 +31,8 @@ DOCS = ROOT / "docs"
 PAGES = (ROOT / "README.md", *sorted(DOCS.rglob("*.md")))
 
 METRICS = (DOCS / "reference" / "metrics.md").read_text(encoding="utf-8")
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 ADRS = sorted((DOCS / "adr").glob("0*.md"))
 
@@ -154,3 +164,39 @@ def test_the_install_command_of_the_quickstart_is_in_the_install_guide() -> None
         r"^\$ (helm install (?:.*\\\n)*.*)$", text_of(DOCS / "quickstart.md"), re.MULTILINE
     )
     assert shown in text_of(DOCS / "how-to" / "install.md")
+
+
+def test_the_conditions_of_the_concept_are_those_of_a_wrong_port_in_the_quickstart() -> None:
+    [page] = re.findall(
+        r"^```yaml\n(.*?)^```", text_of(DOCS / "quickstart.md"), re.MULTILINE | re.DOTALL
+    )
+    manifests = (ROOT / "examples" / "library").glob("*.yaml")
+    objects = [each for path in manifests for each in yaml.safe_load_all(text_of(path))]
+    [service] = [each for each in objects if each["kind"] == "Service"]
+    [tool] = [each for each in yaml.safe_load_all(page) if each["kind"] == "MCPTool"]
+    tool["metadata"]["namespace"] = "library"
+    tool["spec"]["service"]["port"] = 81
+    key = Key("library", "library")
+    compiled = compile_tool(MCPTool.model_validate(tool), Facts(services={key: service}))
+    server = SelectingServer(key, conflicts=(), programmed=True)
+    printed = [
+        f"{one['type']}={one['status']} {one['reason']}: {one['message']}\n"
+        for one in merge((), object_conditions(compiled, [server]), generation=1, now=EPOCH)
+    ]
+    [shown] = re.findall(
+        r"^```text\n(.*?)^```",
+        text_of(DOCS / "concepts" / "conditions.md"),
+        re.MULTILINE | re.DOTALL,
+    )
+    assert shown == "".join(printed)
+
+
+def test_the_mistake_in_the_tutorial_is_reported_as_it_shows(tmp_path: Path) -> None:
+    tools = text_of(ROOT / "examples" / "catalog" / "base" / "tools.yaml")
+    wrong = tools.replace("id:\n", "book:\n").replace("[id, ", "[book, ")
+    assert wrong != tools
+    (tmp_path / "tools.yaml").write_text(wrong, encoding="utf-8")
+    [problem] = validate([tmp_path / "tools.yaml"]).problems
+    page = text_of(DOCS / "tutorials" / "catalog-in-git.md")
+    [shown] = re.findall(r"^built\.yaml:\d+:(.*)$", page, re.MULTILINE)
+    assert shown == f"{problem.field}: {problem.message}"
