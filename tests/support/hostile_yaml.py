@@ -230,9 +230,9 @@ OBJECTS: Final[Mapping[str, Case]] = {
     ),
     "numbers for names": (
         "apiVersion: 1\nkind: 2",
-        "2:kind: is missing; every object has an apiVersion and a kind",
+        "2:kind: must be a string; every object has an apiVersion and a kind",
     ),
-    "a kind that is a list": (OURS + "kind: [MCPTool]", "2:kind: is missing"),
+    "a kind that is a list": (OURS + "kind: [MCPTool]", "2:kind: must be a string"),
     "a kind of a megabyte": (OURS + "kind: " + "k" * 10**6, "2:kind: mcp-operator.dev has no kind"),
     "metadata that is text": (
         OURS + "kind: MCPTool\nmetadata: x\nspec: 5",
