@@ -133,11 +133,12 @@ class LocalGateway:
                         "error": rejection.message,
                     },
                 )
+        given = {"given": ", ".join(self._settings.services)} if self._settings.services else {}
         for service in sorted(_services(snapshot.table.catalog)):
             if service not in self.addresses:
                 logger.warning(
                     "A Service has no local address: its DNS name is used; set one with --service",
-                    extra={"service": service},
+                    extra={"service": service, **given},
                 )
 
     def _log_selections(self, snapshot: Snapshot) -> None:
@@ -151,7 +152,8 @@ class LocalGateway:
                 logger.info("An MCPServer selects these objects", extra=extra)
             else:
                 logger.warning(
-                    "An MCPServer selects nothing: compare its selectors with the objects' labels",
+                    "An MCPServer selects nothing: compare its selectors with the objects' labels, "
+                    "and its namespace with theirs",
                     extra=extra,
                 )
 

@@ -27,7 +27,7 @@ OnConflict = Literal["OldestWins", "RejectAll"]
 
 NOT_SELECTED = (
     "no MCPServer of the namespace selects this object: compare its labels with the servers' "
-    "selectors"
+    "selectors, and its namespace with theirs"
 )
 """The message for `Reason.NOT_SELECTED`, in a cluster and for files."""
 

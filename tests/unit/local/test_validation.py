@@ -326,7 +326,8 @@ def test_a_note_is_added_for_an_object_that_no_server_selects(tmp_path: Path) ->
 
     assert check(tmp_path, selective, TOOL).summary == (
         "2 objects in 1 file: no problems\nnote: MCPTool default/orders: no MCPServer of the "
-        "namespace selects this object: compare its labels with the servers' selectors"
+        "namespace selects this object: compare its labels with the servers' selectors, and its "
+        "namespace with theirs"
     )
     assert check(tmp_path, TOOL).summary == "1 object in 1 file: no problems"
 

@@ -43,6 +43,7 @@ class ByKey:
         ]
         self._secrets = secrets
         self._values: Mapping[str, bytes] = {}
+        self._problems: dict[_Source, str] = {}
         self._keys = ApiKeys({})
         self._fresh_until = 0.0
         self._lookups = Attempts(LOOKUPS_PER_SECOND, "Too many unknown API keys; try again")
@@ -97,8 +98,11 @@ class ByKey:
         try:
             values = await self._secrets.values(source.secret)
         except OperatorError as error:
-            log.debug("API keys cannot be read", extra={"error": str(error)})
+            if self._problems.get(source) != str(error):  # told once, as requests keep coming
+                self._problems[source] = str(error)
+                log.warning("API keys cannot be read", extra={"error": str(error)})
             return None
+        self._problems.pop(source, None)
         return {f"{source.prefix}{client}": value for client, value in values.items()}
 
     async def close(self) -> None:

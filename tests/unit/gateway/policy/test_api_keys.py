@@ -185,7 +185,9 @@ async def test_a_known_key_does_not_read_the_secret_again() -> None:
     assert clients.reads == 1
 
 
-async def test_a_server_that_cannot_read_its_keys_responds_with_503() -> None:
+async def test_a_server_that_cannot_read_its_keys_responds_with_503(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     clients = Clients(alice=ALICE)
     shop = server(clients)
     await shop.result(modern("tools/list", x_api_key=ALICE))
@@ -195,6 +197,10 @@ async def test_a_server_that_cannot_read_its_keys_responds_with_503() -> None:
     answer = await shop.respond(modern("tools/call", CALL, x_api_key=ALICE))
 
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+    assert "log says why" in answer.body.decode()
+    await shop.respond(modern("tools/call", CALL, x_api_key=ALICE))
+    assert [line.levelname for line in caplog.records] == ["WARNING"]  # and not one each
+    assert caplog.messages == ["API keys cannot be read"]
     assert shop.executor.calls == []
     clients.keys = {"alice": ALICE}
     assert (await shop.respond(modern("tools/list", x_api_key=ALICE))).status == 200
