@@ -34,6 +34,7 @@ _TOKEN: Final = re.compile(
     re.DOTALL,
 )
 _QUOTED: Final = re.compile(r"""'([^']*)'|"([^"]*)["]""")
+_SYNTAX_ERROR: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?([^\n]*)")
 _MATCHES: Final = re.compile(r"\.\s*matches")
 _I64: Final = 1 << 63
 
@@ -109,7 +110,8 @@ class Condition(ABC):
         if not all("Undefined variable or function" in one for one in told):
             return
         known = ", ".join(self.names)
-        raise SelectionError(f"the condition uses a name other than {known}: {told[0]}")
+        named = told[0].partition(": ")[2].partition(". Check")[0]
+        raise SelectionError(f"the condition uses a name other than {known}: {named}")
 
 
 def _check_form(condition: str, whole: frozenset[str]) -> None:
@@ -213,5 +215,10 @@ def cel_value(value: Any) -> Any:
 
 def _told(error: Exception) -> str:
     text = str(error)
-    found = re.search(r"ERROR: <input>:[^\n]*", text)
-    return (found[0] if found else text.partition("\n")[0])[:200]
+    found = _SYNTAX_ERROR.search(text)
+    if found is None:
+        return text.partition("\n")[0][:200]
+    line, column, told = found.groups()
+    place = f"character {column}" if line == "1" else f"line {line}, character {column}"
+    hint = "; compare with ==" if told.startswith("token recognition error at: '=") else ""
+    return f"{told.partition(' expecting ')[0][:200]} at {place}{hint}"

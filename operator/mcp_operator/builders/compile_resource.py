@@ -81,7 +81,7 @@ def compile_resource(resource: MCPResource, facts: Facts) -> Compiled:
     findings: list[Finding] = []
     if resource.spec.enabled:
         referrer = Referrer("MCPResource", resource.namespace, facts)
-        for outcome in _outcomes(resource, referrer):
+        for index, outcome in enumerate(_outcomes(resource, referrer)):
             if isinstance(outcome, Finding):
                 findings.append(outcome)
             elif (identity := entry_key_of(outcome).identity) in entries:
@@ -89,7 +89,8 @@ def compile_resource(resource: MCPResource, facts: Facts) -> Compiled:
                     Finding(
                         ConditionType.ACCEPTED,
                         Reason.DUPLICATE_NAME,
-                        f"two operations have the URI {identity}: give one of them another URI",
+                        f"operations[{index}]: another operation has the URI {identity}, too: "
+                        "give one of them another URI",
                     )
                 )
             else:

@@ -25,6 +25,7 @@ ANCESTORS: Final = ("kubemcp.io/", "mcp.k8s.turd.ninja/")
 """The API groups of the operator that had the same kinds before this one."""
 
 _LISTS: Final = frozenset({"env", "headers", "query"})
+_BOOLEANS: Final = frozenset({"false", "true"})
 _MAPS: Final = frozenset({"annotations", "labels", "matchLabels"})
 _SECRETS: Final = frozenset({"apiKey", "key", "password", "secret", "token", "value"})
 _UNKNOWN: Final = "unknown field"
@@ -112,6 +113,8 @@ def _hints(obj: Object, problem: Problem) -> Iterator[str]:
 
 def _of_unknown(kind: str, path: Path) -> Iterator[str]:
     parent, name = path[-2:] if len(path) > 1 else ("", path[-1])
+    if name in _BOOLEANS:
+        yield "YAML reads on, off, yes and no as booleans; put such a key in quotes"
     if str(parent).endswith("Selector"):
         yield f"write labels under matchLabels: {parent}: {{matchLabels: {{{name}: …}}}}"
     if parent == "credentials" and name in _SECRETS:

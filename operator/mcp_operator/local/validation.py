@@ -48,7 +48,13 @@ _FIELDS: Final[Mapping[Reason, tuple[FieldPath, ...]]] = {
     Reason.SCHEMA_TOO_COMPLEX: (("inputSchema",), ("outputSchema",)),
     Reason.UNDECLARED_ARGUMENT: (("path",), ("service", "path"), ("uriTemplate",)),
     Reason.UNDECLARED_VARIABLE: (("template",), ("messages",)),
-    Reason.DUPLICATE_NAME: (("name",), ("content", "uri"), ("contentFrom", "uri")),
+    Reason.DUPLICATE_NAME: (
+        ("uri",),
+        ("uriTemplate",),
+        ("name",),
+        ("content", "uri"),
+        ("contentFrom", "uri"),
+    ),
 }
 """The fields that a reason can be about, as paths below the spec or an entry of it."""
 

@@ -238,7 +238,9 @@ def test_of_two_operations_with_the_same_uri_the_first_is_served() -> None:
     assert only.backend.path == "/one"
     [double] = compiled.findings
     assert double.reason is Reason.DUPLICATE_NAME
-    assert double.message == f"two operations have the URI {URI}: give one of them another URI"
+    assert double.message == (
+        f"operations[1]: another operation has the URI {URI}, too: give one of them another URI"
+    )
 
 
 def test_a_disabled_resource_has_no_references() -> None:

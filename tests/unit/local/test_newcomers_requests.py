@@ -136,7 +136,29 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "a condition with an unknown name": (
         server(more=RULES.format("user == 'me'")),
-        "the condition uses a name other than principal, scopes, claims: ",
+        "the condition uses a name other than principal, scopes, claims: 'user'",
+    ),
+    "a condition that ends early": (
+        server(more=RULES.format("principal ==")),
+        (
+            "9:spec.auth.rules[0].when: the condition is not CEL: mismatched input '<EOF>' at "
+            "character 13"
+        ),
+    ),
+    "a condition with one sign of equality": (
+        server(more=RULES.format("principal = 'me'")),
+        "at character 11; compare with ==",
+    ),
+    "a key that YAML reads as a boolean": (
+        tool(more="  retries: {attempts: 2, on: ['503']}\n"),
+        "YAML reads on, off, yes and no as booleans; put such a key in quotes",
+    ),
+    "two operations of one URI": (
+        RESOURCE.format(
+            "operations: [{uri: 'docs://a', service: {name: s, port: 80}},\n"
+            "    {uri: 'docs://a', service: {name: t, port: 80}}]"
+        ),
+        "7:spec.operations[1].uri: operations[1]: another operation has the URI docs://a, too",
     ),
 }
 
