@@ -75,9 +75,7 @@ def test_the_fields_that_clients_get_come_from_the_object() -> None:
         ("PATCH", "body"),
     ],
 )
-def test_arguments_that_are_not_in_the_path_go_to_the_query_or_the_body(
-    method: str, rest: str
-) -> None:
+def test_arguments_not_in_the_path_go_to_the_query_or_the_body(method: str, rest: str) -> None:
     only = entry(method=method, inputSchema=INPUT, service=TO_ORDERS | {"path": "/orders/{id}"})
     assert places(only) == {"id": ("path", "id"), "limit": (rest, "limit")}
 
