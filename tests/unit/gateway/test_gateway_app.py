@@ -77,55 +77,6 @@ async def test_another_path_gets_404() -> None:
         assert (answer.status, await answer.text()) == (404, "MCP is served at /mcp\n")
 
 
-async def test_a_browser_shows_what_the_url_is_for() -> None:
-    accept = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-    async with running() as gateway, gateway.client.get(gateway.url, headers=accept) as answer:
-        assert answer.status == 406
-        assert answer.content_type == "text/plain"
-        assert "Add this URL to an MCP client" in await answer.text()
-
-
-REFUSED = {
-    "a request without its method": (
-        {"mcp-protocol-version": "2026-07-28"},
-        "The header mcp-method is missing; send the value in the body, 'tools/call'",
-    ),
-    "a request with another method": (
-        {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/list"},
-        "The header mcp-method differs from the body; send the value in the body, 'tools/call'",
-    ),
-    "a request without its version": (
-        {"mcp-method": "tools/call"},
-        "The header mcp-protocol-version is missing; send the value in the body, '2026-07-28'",
-    ),
-    "a call without the name of its tool": (
-        {"mcp-protocol-version": "2026-07-28", "mcp-method": "tools/call"},
-        "The header mcp-name is missing; send the value of `params.name`",
-    ),
-    "a page that is not allowed": (
-        {"origin": "https://chat.example.com"},
-        "is not allowed for this server. Add it to spec.protocol.allowedOrigins",
-    ),
-    "a host that is not allowed": (
-        {"host": "shop.example.com"},
-        "Use another name, or add this one to spec.protocol.allowedHosts",
-    ),
-}
-
-
-@pytest.mark.parametrize("mistake", REFUSED)
-async def test_a_request_of_a_newcomer_is_refused_with_what_to_send(mistake: str) -> None:
-    headers, said = REFUSED[mistake]
-    body = modern("tools/call", {"name": "orders", "arguments": {}}).body
-    sent = {"content-type": "application/json", **headers}
-    async with (
-        running() as gateway,
-        gateway.client.post(gateway.url, data=body, headers=sent) as answer,
-    ):
-        assert answer.status in (400, 403)
-        assert said in (await answer.json())["error"]["message"]
-
-
 async def test_the_served_paths_are_those_of_the_current_catalog() -> None:
     async with running(paths=("/mcp", "/shop/v1")) as gateway:
         root = gateway.url.removesuffix("/mcp")
