@@ -230,7 +230,7 @@ def _parsed(content: bytes, name: str, notes: list[str]) -> Any:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise OpenApiError(f"{shown} is not UTF-8 text") from error
+        raise OpenApiError(f"{shown} is not UTF-8 text: save it as UTF-8") from error
     if _MARKUP.match(text):
         raise OpenApiError(f"{shown} is HTML or XML: use the URL of the JSON or YAML document")
     try:

@@ -97,7 +97,7 @@ class Schemas:
         try:
             target = self._followed(part, anchors)
         except OpenApiError as error:
-            self.lose(part, f"{error}, so any value is accepted")
+            self.lose(part, f"the schema {error}, so any value is accepted")
             return None
         if target is None:
             return None
