@@ -45,13 +45,13 @@ AUTHENTICATION = [
         "your own server logs its calls",
     ),
     Negative(
-        "an audit of everything in particular",
+        "an unknown audit level",
         server(audit="Some"),
         "spec.audit",
         'supported values: "Off", "Failures", "All"',
     ),
     Negative(
-        "a rule for nobody in particular",
+        "a rule without principals",
         ruled(),
         "spec.auth.rules[0]",
         "set the clients of the rule",
@@ -81,13 +81,13 @@ AUTHENTICATION = [
         "use lower-case letters",
     ),
     Negative(
-        "scopes of API keys",
+        "scopes with API keys",
         ruled(anyScope=["read"]),
         "spec.auth.rules",
         "an API key has neither scopes nor claims",
     ),
     Negative(
-        "claims of API keys",
+        "claims with API keys",
         ruled(claims=[{"name": "groups", "values": ["staff"]}]),
         "spec.auth.rules",
         "an API key has neither scopes nor claims",
@@ -99,7 +99,7 @@ AUTHENTICATION = [
         "should have at least 1 items",
     ),
     Negative(
-        "rules for everybody",
+        "rules without authentication",
         server(auth={"rules": [{"name": "a", "tools": ["*"], "principals": ["*"]}]}),
         "spec.auth.rules",
         "set type: APIKey or type: JWT",
@@ -159,19 +159,19 @@ AUTHENTICATION = [
         "set by the gateway",
     ),
     Negative(
-        "API keys from nowhere",
+        "API keys without a Secret",
         server(auth={"type": "APIKey", "apiKey": {}}),
         "spec.auth.apiKey",
         "set exactly one of secretRef and secretRefs",
     ),
     Negative(
-        "API keys from one Secret and from several",
+        "API keys from secretRef and secretRefs",
         api_key(secretRefs=[{"name": "red"}]),
         "spec.auth.apiKey",
         "set exactly one of secretRef and secretRefs",
     ),
     Negative(
-        "API keys from a list of no Secrets",
+        "API keys from an empty list of Secrets",
         server(auth={"type": "APIKey", "apiKey": {"secretRefs": []}}),
         "spec.auth.apiKey.secretRefs",
         "should have at least 1 items",
@@ -183,12 +183,14 @@ AUTHENTICATION = [
         "Duplicate value",
     ),
     Negative(
-        "tokens for nobody in particular",
+        "tokens without audiences",
         jwt(audiences=[]),
         "spec.auth.jwt.audiences",
         "should have at least 1 items",
     ),
-    Negative("tokens of nobody", jwt(issuer=None), "spec.auth.jwt.issuer", "Required value"),
+    Negative(
+        "tokens without an issuer", jwt(issuer=None), "spec.auth.jwt.issuer", "Required value"
+    ),
     Negative(
         "an issuer that is not a URL",
         jwt(issuer="login.example.com"),
@@ -214,31 +216,31 @@ AUTHENTICATION = [
         "the name of a claim is printable ASCII",
     ),
     Negative(
-        "tokens without keys",
+        "tokens without a source of keys",
         jwt(jwksURI=None),
         "spec.auth.jwt",
         "set exactly one of jwksURI and jwksConfigMapRef",
     ),
     Negative(
-        "tokens with keys from two places",
+        "tokens with two sources of keys",
         jwt(jwksConfigMapRef={"name": "keys", "key": "jwks.json"}),
         "spec.auth.jwt",
         "set exactly one of jwksURI and jwksConfigMapRef",
     ),
     Negative(
-        "keys over http from outside of the cluster",
+        "keys over HTTP from outside the cluster",
         jwt(jwksURI="http://login.example.com/certs"),
         "spec.auth.jwt.jwksURI",
         "an attacker could change the keys and forge tokens",
     ),
     Negative(
-        "keys over http from a host that only begins like a Service",
+        "keys over HTTP from a host that only starts like a Service",
         jwt(jwksURI="http://login.identity.svcs.example.com/certs"),
         "spec.auth.jwt.jwksURI",
         "an attacker could change the keys and forge tokens",
     ),
     Negative(
-        "keys over http from a host below a name like a Service's",
+        "keys over HTTP from a host that only contains the name of a Service",
         jwt(jwksURI="http://login.identity.svc.example.com/certs"),
         "spec.auth.jwt.jwksURI",
         "an attacker could change the keys and forge tokens",
@@ -250,7 +252,7 @@ AUTHENTICATION = [
         "no user, query or fragment",
     ),
     Negative(
-        "verification of TLS where there is none",
+        "TLS settings for keys over HTTP",
         jwt(jwksURI="http://login.identity.svc/certs", tls={"serverName": "login"}),
         "spec.auth.jwt.tls",
         "tls needs a jwksURI that begins with https://",

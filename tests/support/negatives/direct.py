@@ -32,13 +32,13 @@ DIRECT = [
         "write a field that a variable can have",
     ),
     Negative(
-        "a gateway that restarts for its catalog",
+        "mode Gateway with a restart on catalog changes",
         server(direct={"onChange": "Restart"}),
         "spec.direct",
         "a gateway always reloads and reports its catalog",
     ),
     Negative(
-        "an unknown answer to a change of the catalog",
+        "an unknown action on catalog changes",
         server(image="example/server:1", direct={"onChange": "Ignore"}),
         "spec.direct.onChange",
         'supported values: "Reload", "Restart"',

@@ -27,13 +27,13 @@ _NAMED = "name is required with types Query and Cookie"
 
 ENDPOINTS = [
     Negative(
-        "a Service and a host outside",
+        "a Service and an external host",
         tool(external={"url": "https://api.example.com"}),
         "spec.external",
         "set only one of service and external",
     ),
     Negative(
-        "a Service and a host outside in an entry",
+        "a Service and an external host in an entry",
         tools({"name": "a", "service": SERVICE, "external": {"url": "https://api.example.com"}}),
         "spec.tools[0].external",
         "set only one of service and external",
@@ -61,13 +61,13 @@ ENDPOINTS = [
         )
     ),
     Negative(
-        "a host outside with a path that climbs",
+        "an external host with .. in the path",
         external("https://api.example.com/v1/../admin"),
         "spec.external.url",
         "must not contain the segments . or ..",
     ),
     Negative(
-        "tls of a host outside without https",
+        "TLS settings of an external host without https",
         external("http://api.example.com", tls={"serverName": "api.example.com"}),
         "spec.external.tls",
         "tls needs a url that begins with https://",
@@ -145,7 +145,7 @@ ENDPOINTS = [
         "are set by the gateway; name another",
     ),
     Negative(
-        "a prefix before a password",
+        "a prefix for Basic credentials",
         credentials("Basic", prefix="Token "),
         f"{CREDENTIALS}.prefix",
         "prefix is for tokens that are sent unchanged",
@@ -163,7 +163,7 @@ ENDPOINTS = [
         "oauth2 is required with type: OAuth2",
     ),
     Negative(
-        "a token endpoint for a token that is there",
+        "a token endpoint for Bearer credentials",
         credentials("Bearer", oauth2={"tokenURL": TOKEN_URL}),
         f"{CREDENTIALS}.oauth2",
         "oauth2 is required with type: OAuth2",
@@ -175,7 +175,7 @@ ENDPOINTS = [
         "write a URL such as",
     ),
     Negative(
-        "a token endpoint with a place",
+        "a token endpoint with a path parameter",
         oauth2(tokenURL="https://login.example.com/{tenant}/token"),
         f"{CREDENTIALS}.oauth2.tokenURL",
         "write a URL such as",

@@ -21,14 +21,14 @@ ICONS = [
         "write a URL with https, or a data: URI",
     ),
     Negative(
-        "an icon for some weather",
+        "an icon with an unknown theme",
         server(icons=[{"src": "https://a.example/i.png", "theme": "rain"}]),
         "spec.icons[0].theme",
         'supported values: "light", "dark"',
     ),
     Negative("an icon without src", server(icons=[{}]), "spec.icons[0].src", "Required value"),
     Negative(
-        "an icon of some size",
+        "an icon with an invalid size",
         server(icons=[{"src": "https://a.example/i.png", "sizes": ["large"]}]),
         "spec.icons[0].sizes[0]",
         "write a size such as 48x48",
@@ -46,7 +46,7 @@ ICONS = [
         "write a URL with https, or a data: URI",
     ),
     Negative(
-        "an entry with an icon of some size",
+        "an entry with an icon of an invalid size",
         tools(
             {
                 "name": "a",

@@ -9,7 +9,7 @@ SECRET = {"name": "redis", "key": "password"}
 
 LIMITS = [
     Negative(
-        "rate limits of nothing",
+        "empty rate limits",
         server(rateLimits={}),
         "spec.rateLimits",
         "at least one limit: shared, perClient, tools, prompts or resources",
@@ -27,7 +27,7 @@ LIMITS = [
         "Required value",
     ),
     Negative(
-        "a rate limit of no requests",
+        "a rate limit of zero requests",
         server(rateLimits={"perClient": {"requests": 0}}),
         "spec.rateLimits.perClient.requests",
         "greater than or equal to 1",
@@ -45,7 +45,7 @@ LIMITS = [
         'supported values: "Second", "Minute", "Hour"',
     ),
     Negative(
-        "a rule that limits nothing",
+        "a rule without a limit",
         server(rateLimits={"tools": [{"name": "*"}]}),
         "spec.rateLimits.tools[0]",
         "at least one limit: shared, perClient or both",
@@ -70,7 +70,7 @@ LIMITS = [
         "a pattern is printable ASCII",
     ),
     Negative(
-        "rules for no tool",
+        "a rule without tools",
         server(rateLimits={"tools": []}),
         "spec.rateLimits.tools",
         "should have at least 1 items",
@@ -93,7 +93,7 @@ LIMITS = [
         "set sentinel.passwordSecretRef",
     ),
     Negative(
-        "Sentinels that are asked for nothing",
+        "Sentinels without the name of the primary",
         server(redis={"serviceName": "a", "sentinel": {}}),
         "spec.redis.sentinel.masterName",
         "Required value",
@@ -111,7 +111,7 @@ LIMITS = [
         "use letters, digits",
     ),
     Negative(
-        "a database below all",
+        "a negative database",
         server(redis={"serviceName": "a", "db": -1}),
         "spec.redis.db",
         "greater than or equal to 0",
@@ -139,13 +139,13 @@ LIMITS = [
         }.items()
     ),
     Negative(
-        "one client that has more than all",
+        "a limit per client above that of the server",
         server(config={"maxConcurrentRequests": 10, "maxConcurrentRequestsPerClient": 11}),
         "spec.config.maxConcurrentRequestsPerClient",
         "the limit of one client cannot be higher than that of all clients",
     ),
     Negative(
-        "one client that has more than all by default",
+        "a limit per client above the default of the server",
         server(config={"maxConcurrentRequestsPerClient": 101}),
         "spec.config.maxConcurrentRequestsPerClient",
         "the limit of one client cannot be higher than that of all clients",
@@ -163,13 +163,13 @@ LIMITS = [
         "Duplicate value",
     ),
     Negative(
-        "an entry with no capabilities at all",
+        "an entry with an empty list of capabilities",
         tools({"name": "a", "path": "/a", "requiredClientCapabilities": []}),
         "spec.tools[0].requiredClientCapabilities",
         "should have at least 1 items",
     ),
     Negative(
-        "a tool that takes no calls at a time",
+        "a tool with zero concurrent calls",
         tool(maxConcurrentRequests=0),
         "spec.maxConcurrentRequests",
         "greater than or equal to 1",

@@ -22,7 +22,7 @@ PROMPTS = [
         "an empty template", prompt(template=""), "spec.template", "should be at least 1 chars long"
     ),
     Negative(
-        "a template of great length",
+        "a template that is too long",
         prompt(template="x" * 10001),
         "spec.template",
         "Too long: may not be more than 10000",
@@ -65,25 +65,25 @@ PROMPTS = [
         "Required value",
     ),
     Negative(
-        "an image of a type that is none",
+        "an image with an invalid type",
         prompt(messages=[{"image": {"mimeType": "text/plain", "data": "aGk="}}]),
         "spec.messages[0].image.mimeType",
         "write image/ and a subtype: image/png",
     ),
     Negative(
-        "a sound of the type of an image",
+        "audio with the type of an image",
         prompt(messages=[{"audio": {"mimeType": "image/png", "data": "aGk="}}]),
         "spec.messages[0].audio.mimeType",
         "write audio/ and a subtype: audio/wav",
     ),
     Negative(
-        "a sound of no bytes",
+        "audio without bytes",
         prompt(messages=[{"audio": {"mimeType": "audio/wav", "data": ""}}]),
         "spec.messages[0].audio.data",
         "should be at least 1 chars long",
     ),
     Negative(
-        "an image of great size",
+        "an image that is too large",
         prompt(messages=[{"image": {"mimeType": "image/png", "data": "aaaa" * 225_001}}]),
         "spec.messages[0].image.data",
         "Too long: may not be more than 900000",
@@ -95,13 +95,13 @@ PROMPTS = [
         "Required value",
     ),
     Negative(
-        "a link to no URI",
+        "a link without a valid URI",
         prompt(messages=[{"resourceLink": {"uri": "guide", "name": "guide"}}]),
         "spec.messages[0].resourceLink.uri",
         "write an absolute URI",
     ),
     Negative(
-        "a message of the system",
+        "a message with the role system",
         prompt(messages=[{"role": "system", "text": "x"}]),
         "spec.messages[0].role",
         'supported values: "user", "assistant"',

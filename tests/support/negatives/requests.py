@@ -57,7 +57,7 @@ REQUESTS = [
         'supported values: "simple", "label", "matrix", "form"',
     ),
     Negative(
-        "explode in words",
+        "explode as text",
         argument("query", explode="yes"),
         f"{FIRST}.explode",
         "must be of type boolean",
@@ -112,19 +112,19 @@ REQUESTS = [
         for header in ("Authorization", "authorization", "Cookie", "COOKIE", "Cookie2")
     ),
     Negative(
-        "Authorization that is passed on in spite of a no",
+        "forwarding Authorization without allowCredentialForwarding",
         tool(request={"forwardHeaders": ["Authorization"], "allowCredentialForwarding": False}),
         "spec.request.forwardHeaders",
         "set allowCredentialForwarding: true beside forwardHeaders",
     ),
     Negative(
-        "Authorization that one of several tools passes on",
+        "forwarding Authorization in one of several tools",
         tools({"name": "a", "path": "/a", "request": {"forwardHeaders": ["Authorization"]}}),
         "spec.tools[0].request.forwardHeaders",
         "set allowCredentialForwarding: true beside forwardHeaders",
     ),
     Negative(
-        "Proxy-Authorization that is passed on",
+        "forwarding Proxy-Authorization",
         tool(
             request={"forwardHeaders": ["Proxy-Authorization"], "allowCredentialForwarding": True}
         ),
@@ -141,13 +141,13 @@ REQUESTS = [
         for kind in ("multipart/mixed", "Multipart/Related; type=text/xml", "multipart/form-datas")
     ),
     Negative(
-        "a body of no media type",
+        "a body with an invalid media type",
         tool(request={"contentType": "json"}),
         "spec.request.contentType",
         "write a media type",
     ),
     Negative(
-        "credentials that are passed on in words",
+        "allowCredentialForwarding as text",
         tool(request={"allowCredentialForwarding": "yes"}),
         "spec.request.allowCredentialForwarding",
         "must be of type boolean",
@@ -187,7 +187,7 @@ REQUESTS = [
         "set exactly one of value and valueFrom",
     ),
     Negative(
-        "a query parameter from two places",
+        "a query parameter with two sources",
         tool(
             request={
                 "query": [
@@ -211,19 +211,19 @@ REQUESTS = [
         "use printable ASCII",
     ),
     Negative(
-        "a query parameter of two lines",
+        "a query parameter with a line break",
         tool(request={"query": [{"name": "k", "value": "a\nb"}]}),
         f"{QUERY}.value",
         "write one line, without control characters",
     ),
     Negative(
-        "a body of one argument and of constants",
+        "a body with one argument and constants",
         tool(request={"body": {"from": "q", "constants": {"a": 1}}}),
         "spec.request.body",
         "set exactly one of from and constants",
     ),
     Negative(
-        "a body of nothing",
+        "an empty body",
         tool(request={"body": {}}),
         "spec.request.body",
         "set exactly one of from and constants",
@@ -235,7 +235,7 @@ REQUESTS = [
         "must be of type object",
     ),
     Negative(
-        "a body beside tools",
+        "a body next to tools",
         tools({"name": "a", "path": "/a"}, request={"body": {"from": "q"}}),
         "spec.tools",
         "with tools, move them into its entries",

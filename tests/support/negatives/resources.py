@@ -60,7 +60,7 @@ RESOURCES = [
         "write a media type",
     ),
     Negative(
-        "content from nowhere",
+        "content without a source",
         resource(contentFrom={"uri": "docs://guide"}),
         "spec.contentFrom",
         "set exactly one of configMapKeyRef and secretKeyRef",
@@ -92,19 +92,19 @@ RESOURCES = [
         "set exactly one of service and external",
     ),
     Negative(
-        "an operation with a Service and a host outside",
+        "an operation with a Service and an external host",
         operation(external={"url": "https://api.example.com"}),
         "spec.operations[0].service",
         "set exactly one of service and external",
     ),
     Negative(
-        "a cookie parameter in a style of paths",
+        "a cookie parameter with a style for paths",
         operation(parameters=[{"name": "id", "in": "cookie", "style": "matrix"}]),
         "spec.operations[0].parameters[0].style",
         "in: cookie takes the styles form and json",
     ),
     Negative(
-        "a path parameter whose other name the path lacks",
+        "a path parameter whose mapped name is not in the path",
         operation(
             service={**SERVICE, "path": "/{id}"},
             parameters=[{"name": "id", "in": "path", "as": "other"}],
@@ -119,7 +119,7 @@ RESOURCES = [
         "use 1 to 128 letters",
     ),
     Negative(
-        "an operation that writes",
+        "an operation with a method that writes",
         operation(method="POST"),
         "spec.operations[0].method",
         'supported values: "GET"',
@@ -143,19 +143,19 @@ RESOURCES = [
         "use uriTemplate for a URI with {name}",
     ),
     Negative(
-        "a path parameter that the path lacks",
+        "a path parameter that is not in the path",
         operation(parameters=[{"name": "id", "in": "path"}]),
         "spec.operations[0].parameters",
         "needs its {name} in service.path",
     ),
     Negative(
-        "a parameter in a form",
+        "a form parameter",
         operation(parameters=[{"name": "id", "in": "form"}]),
         "spec.operations[0].parameters[0].in",
         'supported values: "path", "query", "header", "cookie", "body"',
     ),
     Negative(
-        "a body parameter in a style of paths",
+        "a body parameter with a style for paths",
         operation(parameters=[{"name": "id", "in": "body", "style": "label"}]),
         "spec.operations[0].parameters[0].style",
         "in: query and in: body take the styles form",
@@ -184,7 +184,7 @@ RESOURCES = [
         for header in ("Authorization", "cookie")
     ),
     Negative(
-        "an operation that forwards what belongs to a proxy",
+        "an operation that forwards Proxy-Authorization",
         operation(forwardHeaders=["Proxy-Authorization"], allowCredentialForwarding=True),
         "spec.operations[0].forwardHeaders[0]",
         "the connection headers are set by the gateway",
@@ -196,7 +196,7 @@ RESOURCES = [
         "set exactly one of from and constants",
     ),
     Negative(
-        "an operation of a stream without an end",
+        "an operation that reads an endless stream",
         operation(stream={}),
         "spec.operations[0].stream",
         "set maxEvents, maxDuration or both",
@@ -208,7 +208,7 @@ RESOURCES = [
         "from the root $",
     ),
     Negative(
-        "an operation with a status in words",
+        "an operation with a status as text",
         operation(errorStatus="errors"),
         "spec.operations[0].errorStatus",
         "list HTTP statuses or classes",
@@ -220,7 +220,7 @@ RESOURCES = [
         "should be at least 1 chars long",
     ),
     Negative(
-        "an operation that shows headers of the answer",
+        "an operation that returns response headers",
         operation(response={"headers": ["ETag"]}),
         "spec.operations[0].response",
         "unknown field",
@@ -262,7 +262,7 @@ RESOURCES = [
         "a valid label must be an empty string or consist of alphanumeric",
     ),
     Negative(
-        "a misspelt metadata field",
+        "a misspelled metadata field",
         {**content(), "metadata": {"name": "docs", "label": {"team": "a"}}},
         "metadata.label",
         "unknown field",

@@ -42,19 +42,19 @@ SERVERS = [
         "selector is required with from: Selector",
     ),
     Negative(
-        "a selector beside all namespaces",
+        "a namespace selector with from All",
         server(allowedNamespaces={"from": "All", "selector": {}}),
         "spec.allowedNamespaces.selector",
         "selector is required with from: Selector",
     ),
     Negative(
-        "a selector that nobody asks",
+        "a namespace selector with from Same",
         server(allowedNamespaces={"selector": {"matchLabels": {"team": "shop"}}}),
         "spec.allowedNamespaces.selector",
         "not allowed with other values of from",
     ),
     Negative(
-        "namespaces from nowhere",
+        "an unknown source of namespaces",
         server(allowedNamespaces={"from": "None"}),
         "spec.allowedNamespaces.from",
         'supported values: "Same", "All", "Selector"',
@@ -67,7 +67,7 @@ SERVERS = [
         "write an origin in lower case",
     ),
     Negative(
-        "an origin that comes twice",
+        "a duplicate origin",
         server(protocol={"allowedOrigins": ["https://a.example", "https://a.example"]}),
         "spec.protocol.allowedOrigins[1]",
         "Duplicate value",
@@ -79,7 +79,7 @@ SERVERS = [
         "write a lower-case host name",
     ),
     Negative(
-        "sessions that end at once",
+        "a session timeout of zero",
         server(protocol={"sessionTTL": "0s"}),
         "spec.protocol.sessionTTL",
         "write a duration longer than zero",
@@ -120,7 +120,7 @@ SERVERS = [
         "set only one of value and valueFrom",
     ),
     Negative(
-        "an environment variable from nowhere",
+        "an environment variable without a source",
         server(env=[{"name": "A", "valueFrom": {}}]),
         "spec.env[0].valueFrom",
         "set exactly one of secretKeyRef, configMapKeyRef and fieldRef",
@@ -132,13 +132,13 @@ SERVERS = [
         "Duplicate value",
     ),
     Negative(
-        "a gateway's own setting in its environment",
+        "a setting of the gateway as an environment variable",
         server(env=[{"name": "MCP_OPERATOR_SERVICES", "value": "a/b:80=169.254.169.254:80"}]),
         "spec.env",
         "the gateway does not take its settings",
     ),
     Negative(
-        "a gateway's code in its environment",
+        "PYTHONPATH of a gateway as an environment variable",
         server(mode="Gateway", env=[{"name": "OK"}, {"name": "PYTHONPATH", "value": "/data"}]),
         "spec.env",
         "the gateway does not take its settings",
@@ -150,13 +150,13 @@ SERVERS = [
         "or use mode: Direct",
     ),
     Negative(
-        "an address of the API server in the environment",
+        "the address of the API server as an environment variable",
         server(image="a", env=[{"name": "KUBERNETES_SERVICE_HOST", "value": "evil.example"}]),
         "spec.env",
         "are set by the operator",
     ),
     Negative(
-        "another place for the files of mode Direct",
+        "the folder of mode Direct as an environment variable",
         server(image="a", env=[{"name": "MCP_CONFIG_DIR", "value": "/data"}]),
         "spec.env",
         "are set by the operator",
@@ -228,13 +228,13 @@ SERVERS = [
         "must be of type string",
     ),
     Negative(
-        "a selector that is In nothing",
+        "a selector with the operator In without values",
         server(toolSelector={"matchExpressions": [{"key": "a", "operator": "In"}]}),
         "spec.toolSelector.matchExpressions[0].values",
         "In and NotIn need values",
     ),
     Negative(
-        "a selector that Exists with values",
+        "a selector with the operator Exists and values",
         server(
             promptSelector={
                 "matchExpressions": [{"key": "a", "operator": "Exists", "values": ["x"]}]
@@ -298,7 +298,7 @@ SERVERS = [
         "must be of type string",
     ),
     Negative(
-        "no concurrent requests",
+        "zero concurrent requests",
         server(config={"maxConcurrentRequests": 0}),
         "spec.config.maxConcurrentRequests",
         "greater than or equal to 1",
@@ -310,19 +310,19 @@ SERVERS = [
         "less than or equal to 10000",
     ),
     Negative(
-        "requests of no bytes",
+        "a request limit of one byte",
         server(config={"maxRequestBytes": 1}),
         "spec.config.maxRequestBytes",
         "greater than or equal to 1024",
     ),
     Negative(
-        "responses of too many bytes",
+        "a response limit that is too large",
         server(config={"maxResponseBytes": 1 << 31}),
         "spec.config.maxResponseBytes",
         "less than or equal to 1073741824",
     ),
     Negative(
-        "a page of nothing",
+        "a page size of zero",
         server(config={"pageSize": 0}),
         "spec.config.pageSize",
         "greater than or equal to 1",
@@ -334,13 +334,13 @@ SERVERS = [
         'supported values: "debug", "info", "warning", "error"',
     ),
     Negative(
-        "instructions of great length",
+        "instructions that are too long",
         server(config={"instructions": "x" * 8001}),
         "spec.config.instructions",
         "Too long: may not be more than 8000",
     ),
     Negative(
-        "a title for a server that says its own",
+        "a title in mode Direct",
         server(image="example.com/mcp", title="The shop"),
         "spec.mode",
         "in mode Direct, your own server declares its title",
@@ -362,19 +362,19 @@ SERVERS = [
         'supported values: "ClusterIP", "NodePort", "LoadBalancer"',
     ),
     Negative(
-        "a quantity that is none",
+        "an invalid quantity",
         server(resources={"limits": {"cpu": "much"}}),
         "spec.resources.limits.cpu",
         "should match",
     ),
     Negative(
-        "a misspelt field",
+        "a misspelled field",
         server(replica=2),
         "spec.replica",
         "unknown field",
     ),
     Negative(
-        "a misspelt field far below",
+        "a misspelled nested field",
         server(config={"requestTimeOut": "1s"}),
         "spec.config.requestTimeOut",
         "unknown field",

@@ -11,7 +11,7 @@ TASKS = [
         "an unknown mode of tasks", tool(task={"mode": "On"}), "spec.task.mode", "Unsupported"
     ),
     Negative(
-        "how to poll where there are no tasks",
+        "polling settings without tasks",
         tool(task={"mode": "Never", "pollInterval": "5s"}),
         "spec.task.mode",
         "remove pollInterval and maxAge",
@@ -23,7 +23,7 @@ TASKS = [
         "set pollInterval to 1s or more",
     ),
     Negative(
-        "tasks that end at once",
+        "tasks with a maximum age below a second",
         tool(task={"mode": "Auto", "maxAge": "500ms"}),
         "spec.task.maxAge",
         "set maxAge to between 1s and 168h",

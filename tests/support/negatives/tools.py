@@ -45,19 +45,19 @@ TOOLS = [
         "Required value",
     ),
     Negative(
-        "inputSchema beside tools",
+        "inputSchema next to tools",
         tools(ENTRY, inputSchema={"type": "object"}),
         "spec.tools",
         "with tools, move them into its entries",
     ),
     Negative(
-        "annotations beside tools",
+        "annotations next to tools",
         tools(ENTRY, annotations={"readOnlyHint": True}),
         "spec.tools",
         "with tools, move them into its entries",
     ),
     Negative(
-        "argument mappings beside tools",
+        "argument mappings next to tools",
         tools(ENTRY, request={"arguments": [{"name": "q", "in": "query"}]}),
         "spec.tools",
         "with tools, move them into its entries",
@@ -81,7 +81,7 @@ TOOLS = [
         "in an entry of tools, retries may send",
     ),
     Negative(
-        "retries of all entries, of which one is a POST",
+        "retries of all entries with one POST",
         tools({**ENTRY, "method": "GET"}, {**ENTRY, "name": "b", "method": "POST"}, retries={}),
         "spec.tools",
         "in an entry of tools, retries may send",
@@ -93,19 +93,19 @@ TOOLS = [
         "less than or equal to 5",
     ),
     Negative(
-        "no retries",
+        "zero retries",
         tool(method="GET", retries={"attempts": 0}),
         "spec.retries.attempts",
         "greater than or equal to 1",
     ),
     Negative(
-        "retries after an error of the client",
+        "retries after a client error",
         tool(method="GET", retries={"retryOn": ["404"]}),
         "spec.retries.retryOn[0]",
         "list connect-failure, reset, 429 or",
     ),
     Negative(
-        "retries after nothing",
+        "retries without conditions",
         tool(method="GET", retries={"retryOn": []}),
         "spec.retries.retryOn",
         "should have at least 1 items",
@@ -125,7 +125,7 @@ TOOLS = [
         "Too long: may not be more than 128",
     ),
     Negative(
-        "a description of great length",
+        "a description that is too long",
         tool(description="x" * 4001),
         "spec.description",
         "Too long: may not be more than 4000",
@@ -137,7 +137,7 @@ TOOLS = [
         "Required value",
     ),
     Negative(
-        "a Service given by URL",
+        "a Service with a URL as its name",
         tool(service={"name": "http://orders", "port": 80}),
         "spec.service.name",
         "use lower-case letters",
@@ -167,7 +167,7 @@ TOOLS = [
         "without spaces, query or fragment",
     ),
     Negative(
-        "a path that climbs",
+        "a path with ..",
         tool(service={**SERVICE, "path": "/orders/../admin"}),
         "spec.service.path",
         "must not contain the segments . or ..",
@@ -209,13 +209,13 @@ TOOLS = [
         "a read-only tool cannot be destructive",
     ),
     Negative(
-        "an argument without a place",
+        "an argument without a location",
         tool(request={"arguments": [{"name": "q"}]}),
         "spec.request.arguments[0].in",
         "Required value",
     ),
     Negative(
-        "an argument in an unknown place",
+        "an argument in an unknown location",
         tool(request={"arguments": [{"name": "q", "in": "fragment"}]}),
         "spec.request.arguments[0].in",
         'supported values: "path", "query", "header", "cookie", "body"',
@@ -303,7 +303,7 @@ TOOLS = [
         "one line of printable ASCII",
     ),
     Negative(
-        "a header from two places",
+        "a header with two sources",
         tool(
             request={
                 "headers": [
@@ -339,13 +339,13 @@ TOOLS = [
         "list HTTP statuses or classes, separated by commas",
     ),
     Negative(
-        "answers of no bytes",
+        "a response limit of zero bytes",
         tool(response={"maxBytes": 0}),
         "spec.response.maxBytes",
         "greater than or equal to 1",
     ),
     Negative(
-        "a timeout in words",
+        "a timeout as text",
         tool(timeout="soon"),
         "spec.timeout",
         "write a duration longer than zero",
