@@ -36,7 +36,8 @@ class ServerConfig(ApiModel):
     """Time for one call, unless the tool or resource sets its own, such as 30s or 1m30s."""
     max_concurrent_requests: Annotated[int, Field(ge=1, le=10000)] = 100
     """Maximum number of
-    concurrent calls of one pod. While several clients call, one client can use half of it."""
+    concurrent calls of one pod; further calls get HTTP status 503. While several clients call, one
+    client can use half of it, and gets 429 beyond that."""
     max_concurrent_requests_per_client: Annotated[int, Field(ge=1, le=10000)] | None = None
     """Maximum number of concurrent calls of one client in one pod, even if it is the only client.
     Further calls get HTTP status 429. Limited only by maxConcurrentRequests when left out."""
