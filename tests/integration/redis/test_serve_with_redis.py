@@ -1,4 +1,4 @@
-"""`mcp-operator serve` counts rate limits in the Redis that its files configure."""
+"""`mcp-operator serve` uses the Redis that its files configure."""
 
 from __future__ import annotations
 
@@ -76,6 +76,31 @@ async def test_calls_count_towards_the_limit_of_a_restarted_process(
             assert [status for status, _ in found] == calls
     assert int(found[-1][1]) == pytest.approx(1200, abs=60)
     assert await redis.ask("EXISTS", "one:{mcp:default/shop}:limit:s/", password="opensesame") == 1  # noqa: S106
+    await backend.stop(0)
+
+
+async def test_answers_are_shared_without_any_limit_of_calls(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    await redis.ask("CONFIG", "SET", "requirepass", "opensesame")
+    backend = Listener(answer)
+    await backend.start("127.0.0.1", 0)
+    files = FILES.format(port=redis.port, prefix="").replace(
+        "rateLimits: {shared: {requests: 3, per: Hour}}", "cache: {storage: Redis}"
+    )
+    chosen = settings(
+        write(
+            tmp_path, files.replace("{name: ask, ", "{name: ask, method: GET, cache: {ttl: 1h}, ")
+        ),
+        port=free_port(),
+        management_port=free_port(),
+        services={"backend": f"127.0.0.1:{backend.port}"},
+    )
+    async with serving(chosen) as url:
+        await until_up(chosen.management_port)
+        assert (await call(url))[0] == 200
+        kept = await redis.ask("KEYS", "{mcp:default/shop}:answer:*", password="opensesame")  # noqa: S106
+        assert len(kept) == 1
     await backend.stop(0)
 
 
