@@ -36,6 +36,7 @@ _TOKEN: Final = re.compile(
 _QUOTED: Final = re.compile(r"""'([^']*)'|"([^"]*)["]""")
 _SYNTAX_ERROR: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?([^\n]*)")
 _MATCHES: Final = re.compile(r"\.\s*matches")
+_NO_BOOLEAN: Final = "the condition does not return a boolean"
 _I64: Final = 1 << 63
 
 
@@ -83,7 +84,7 @@ class Condition(ABC):
         except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
             raise SelectionError(self._without_the_values(error)) from error
         if not isinstance(result, bool):
-            raise SelectionError("the condition does not return a boolean")
+            raise SelectionError(_NO_BOOLEAN)
         return result
 
     def _without_the_values(self, error: Exception) -> str:
@@ -101,12 +102,15 @@ class Condition(ABC):
         return ""
 
     def _probe(self) -> None:
-        """Find names and functions that do not exist, which the evaluator reports only at runtime.
+        """Find what the evaluator reports only at runtime, but for every value.
 
-        It reports the same error for a function that exists for other types only, so this tries
-        all types.
+        These are names and functions that do not exist, and results that are not booleans. It
+        reports the same error for a function that exists for other types only, so this tries all
+        types.
         """
         told = [self._untold(values) for values in self.probes()]
+        if all(one == _NO_BOOLEAN for one in told):
+            raise SelectionError(f"{_NO_BOOLEAN}; compare values, such as with ==")
         if not all("Undefined variable or function" in one for one in told):
             return
         known = ", ".join(self.names)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from mcp_operator.api.cel_condition import Condition, cel_value
 
-_BODIES: Final[tuple[Any, ...]] = ({}, "", [], 0, None)
+_BODIES: Final[tuple[Any, ...]] = ({}, "", [], 0, False, None)
 
 
 class ErrorWhen(Condition):

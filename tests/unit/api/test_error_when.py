@@ -49,6 +49,7 @@ def test_a_condition_that_cannot_be_evaluated_raises_an_error(condition: str, bo
     [
         ("", "not CEL"),
         ("body.ok ==", "not CEL"),
+        ("status", "does not return a boolean; compare values"),
         ("response.ok", "a name other than status, headers, body"),
         ("fail(body)", "a name other than status, headers, body"),
         ("body.a.all(x, body.b.all(y, x == y))", "whole body again"),
@@ -72,6 +73,12 @@ def test_a_condition_that_cannot_be_evaluated_raises_an_error(condition: str, bo
 def test_an_invalid_or_costly_condition_is_rejected(condition: str, fragment: str) -> None:
     with pytest.raises(SelectionError, match=fragment.replace("(", r"\(").replace(")", r"\)")):
         ErrorWhen(condition)
+
+
+def test_a_condition_can_be_an_answer_that_is_a_boolean() -> None:
+    assert ErrorWhen("body").holds(200, {}, True)
+    with pytest.raises(SelectionError, match="does not return a boolean"):
+        ErrorWhen("body").holds(200, {}, "true")
 
 
 def test_chained_macros_are_not_rejected_as_nested() -> None:

@@ -37,6 +37,8 @@ def test_a_condition_decides_whether_a_rule_applies_to_a_client(
     ("condition", "fragment"),
     [
         ("claims.a ==", "not CEL"),
+        ("principal + 'x'", "does not return a boolean; compare values"),
+        ("claims", "does not return a boolean; compare values"),
         ("name == 'search'", "a name other than principal, scopes, claims"),
         ("fail(principal)", "a name other than principal, scopes, claims"),
         ("claims.a.exists(x, claims.b.exists(y, x == y))", "whole claims again"),

@@ -138,6 +138,10 @@ MISTAKES: dict[str, tuple[str, str]] = {
         server(more=RULES.format("user == 'me'")),
         "the condition uses a name other than principal, scopes, claims: 'user'",
     ),
+    "a condition that is not a boolean": (
+        server(more=RULES.format("principal + 'x'")),
+        "9:spec.auth.rules[0].when: the condition does not return a boolean; compare values",
+    ),
     "a condition that ends early": (
         server(more=RULES.format("principal ==")),
         (
