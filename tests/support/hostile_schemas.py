@@ -144,12 +144,12 @@ OTHERS: Final[Mapping[str, tuple[Schema, str]]] = {
         },
         "#/$defs/d",
     ),
-    "the dialect, very often": (
+    "a hundred references to the dialect": (
         {"anyOf": [{"$ref": "https://json-schema.org/draft/2020-12/schema"}] * 100},
         "#",
     ),
     **{
-        f"what {keyword} leaves unevaluated": (unevaluated(keyword, 20), f"#/{keyword}")
+        f"unevaluated properties with {keyword}": (unevaluated(keyword, 20), f"#/{keyword}")
         for keyword in ("allOf", "anyOf", "else", "if", "oneOf", "then")
     },
     "nesting": ({"default": nested(lambda inner: [inner], 5000, 1)}, "#/default/0/0"),
@@ -163,7 +163,7 @@ OTHERS: Final[Mapping[str, tuple[Schema, str]]] = {
 """Schemas that are too large in other ways, and the location in the error."""
 
 FAULTY: Final[Mapping[str, tuple[Schema, str]]] = {
-    "another dialect within": (
+    "another dialect in a subschema": (
         {"items": {"$schema": "http://json-schema.org/draft-07/schema#"}},
         "#/items: the dialect",
     ),
@@ -184,7 +184,7 @@ FAULTY: Final[Mapping[str, tuple[Schema, str]]] = {
         {"pattern": "\ud800"},
         "#/pattern is not a valid regular",
     ),
-    "no regular expression": (
+    "an invalid regular expression": (
         {"items": {"pattern": "("}},
         "#/items/pattern is not a valid regular",
     ),
@@ -200,7 +200,7 @@ ODD: Final[Mapping[str, Schema]] = {
     "a pattern that is never used": {"$defs": {"a": {"pattern": TOO_LARGE}}},
     "one pattern in very many places": {"anyOf": [{"pattern": LARGE}] * 1000},
     "a reference to itself": {"$ref": "#"},
-    "references in a circle": {
+    "circular references": {
         "$defs": {"a": {"allOf": [{"$ref": "#/$defs/b"}] * 2}, "b": {"$ref": "#/$defs/a"}},
         "$ref": "#/$defs/a",
     },
@@ -209,7 +209,11 @@ ODD: Final[Mapping[str, Schema]] = {
         "$ref": "#/$defs/d0",
     },
     "the dialect": {"$ref": "https://json-schema.org/draft/2020-12/schema#"},
-    "numbers beyond all bounds": {"minLength": 10**30, "maximum": 10**4000, "multipleOf": 5e-324},
+    "very large and very small numbers": {
+        "minLength": 10**30,
+        "maximum": 10**4000,
+        "multipleOf": 5e-324,
+    },
     "an enum of two hundred kilobytes": {"enum": [f"value {n}" for n in range(18_000)]},
     "very many required names": {"required": [f"p{n}" for n in range(18_000)]},
     "eight thousand properties": {

@@ -42,8 +42,8 @@ NESTED: Final[Mapping[str, Case]] = {
     "a hundred thousand lists": ("a: " + "[" * 100_000 + "]" * 100_000, f"1: {TOO_DEEP}"),
     "a hundred thousand objects": ("{a: " * 100_000 + "1" + "}" * 100_000, f"1: {TOO_DEEP}"),
     "five thousand lists": ("a: " + "[" * 5000 + "]" * 5000, f"1: {TOO_DEEP}"),
-    "lists that never end": ("[" * 100_000, f"1: {TOO_DEEP}"),
-    "keys of keys": ("? " * 5000 + "a", f"1: {TOO_DEEP}"),
+    "lists that are not closed": ("[" * 100_000, f"1: {TOO_DEEP}"),
+    "nested keys": ("? " * 5000 + "a", f"1: {TOO_DEEP}"),
     "dashes": ("- " * 5000 + "a", f"1: {TOO_DEEP}"),
     "a schema of four hundred levels": (
         SCHEMA + "{a: " * 400 + "1" + "}" * 400 + "}}",
@@ -57,7 +57,7 @@ NESTED: Final[Mapping[str, Case]] = {
         TOOL + "spec: {other: " + "{a: " * 90 + "1" + "}" * 90 + "}",
         "4:spec.other: unknown field",
     ),
-    "merges in merges": ("{<<: " * 5000 + "{}" + "}" * 5000, f"1: {TOO_DEEP}"),
+    "nested merges": ("{<<: " * 5000 + "{}" + "}" * 5000, f"1: {TOO_DEEP}"),
     "a chain of merges": (
         "x: [&a0 {b: c}, "
         + ", ".join(f"&a{n} {{<<: *a{n - 1}}}" for n in range(1, 3000))
@@ -69,7 +69,10 @@ NESTED: Final[Mapping[str, Case]] = {
 EXPANDING: Final[Mapping[str, Case]] = {
     "a billion laughs": (laughs(10, "[x]", f"[{', '.join('*' * 9)}]"), f"6: {EXPANDS}"),
     "a billion objects": (laughs(12, "{x: 1}", "{p: *, q: *, r: *, s: *}"), f"8: {EXPANDS}"),
-    "one alias, very often": ("a: &a [x, x, x, x]\nb:\n- *a" + "\n- *a" * 15_000, f"3: {EXPANDS}"),
+    "one alias, 15,000 times": (
+        "a: &a [x, x, x, x]\nb:\n- *a" + "\n- *a" * 15_000,
+        f"3: {EXPANDS}",
+    ),
     "merges of one mapping": (
         "a: &a {"
         + ", ".join(f"k{n}: 1" for n in range(300))
@@ -92,13 +95,13 @@ EXPANDING: Final[Mapping[str, Case]] = {
     "very many anchors": ("".join(f"- &a{n} x\n" for n in range(15_000)), None),
     "very many documents": ("---\n" * 30_000, f"20002: {TOO_MANY}"),
     "very many items": ("kind: x\na:\n" + "- 1\n" * 30_000, f"19998: {TOO_MANY}"),
-    "a list that holds itself": ("a: &a [*a]", f"1: {ITSELF}"),
-    "an object that holds itself": ("a: &a {b: {c: *a}}", f"1: {ITSELF}"),
-    "an object that takes over itself": ("a: &a\n  <<: *a", f"1: {ITSELF}"),
-    "objects that take over each other": ("a: &a {<<: {<<: *a}}", f"1: {ITSELF}"),
-    "an object within what it takes over": ("a: &a {b: {<<: *a}}", f"1: {ITSELF}"),
-    "an anchor that is given again": ("a: &x 1\nb: &x 2\nc: *x", None),
-    "an alias of nothing": ("a: *b", "1: is not valid YAML: found undefined alias 'b'"),
+    "a list that contains itself": ("a: &a [*a]", f"1: {ITSELF}"),
+    "an object that contains itself": ("a: &a {b: {c: *a}}", f"1: {ITSELF}"),
+    "an object that merges itself": ("a: &a\n  <<: *a", f"1: {ITSELF}"),
+    "an object that merges itself in a merge": ("a: &a {<<: {<<: *a}}", f"1: {ITSELF}"),
+    "an object that merges its parent": ("a: &a {b: {<<: *a}}", f"1: {ITSELF}"),
+    "an anchor that is defined twice": ("a: &x 1\nb: &x 2\nc: *x", None),
+    "an alias without an anchor": ("a: *b", "1: is not valid YAML: found undefined alias 'b'"),
     "an alias of another document": (
         "a: &b 1\n---\na: *b",
         "3: is not valid YAML: found undefined",
@@ -115,7 +118,7 @@ SCALARS: Final[Mapping[str, Case]] = {
         for kind in ("int", "float", "bool")
         for text in ("abc", '""', "1__x")
     },
-    "a null of another text": ("a: !!null abc", None),
+    "a null with another text": ("a: !!null abc", None),
     **{
         f"!!{kind}": (f"a: !!{kind} {text}", f"1: JSON has no type for the tag !!{kind}")
         for kind, text in {
@@ -126,12 +129,12 @@ SCALARS: Final[Mapping[str, Case]] = {
             "timestamp": "abc",
         }.items()
     },
-    "a tag of Python": (
+    "a Python tag": (
         "a: !!python/object/apply:os.system [id]",
         "1: JSON has no type for the tag !!python/object/apply:os.system; remove it",
     ),
-    "a tag of one's own": ("a: !foo", "1: JSON has no type for the tag !foo; remove it"),
-    "a tag of one's own on a list": ("a: !foo [b]", "1: JSON has no type for the tag !foo"),
+    "a custom tag": ("a: !foo", "1: JSON has no type for the tag !foo; remove it"),
+    "a custom tag on a list": ("a: !foo [b]", "1: JSON has no type for the tag !foo"),
     "a tag of a megabyte": (
         "a: !" + "f" * 10**6 + " b",
         "1: JSON has no type for the tag !fffffff",
@@ -139,23 +142,23 @@ SCALARS: Final[Mapping[str, Case]] = {
     "an integer of five thousand digits": ("a: " + "9" * 5000, "1: '9999999999"),
     "a hexadecimal of five thousand digits": ("a: 0x" + "f" * 5000, "1: '0xffff"),
     "a binary number of five thousand digits": ("a: 0b" + "1" * 5000, "1: '0b1111"),
-    "a number to the base of sixty": ("a: 1" + ":59" * 100_000, None),
+    "a number in base 60": ("a: 1" + ":59" * 100_000, None),
     "four hundred digits in a schema": (SCHEMA + "{a: {maximum: " + "9" * 400 + "}}}}", "4: '999"),
-    "an infinity": (
+    "infinity": (
         "a: .inf",
         "1: '.inf' is not a number in JSON; if it is text, put it in quotes",
     ),
-    "no number": (SCHEMA + "{a: {const: .nan}}}}", "4: '.nan' is not a number in JSON"),
+    "not a number": (SCHEMA + "{a: {const: .nan}}}}", "4: '.nan' is not a number in JSON"),
     "an exponent": ("a: 1.0e+999", "1: '1.0e+999' is not a number in JSON"),
-    "an infinity in a spec": (
+    "infinity in a spec": (
         SERVER + "{toolSelector: {}, config: {pageSize: -.inf}}",
         "4: '-.inf' is not a number in JSON",
     ),
     "a list as a key": ("? [a]\n: b", f"1: {NO_TEXT}"),
     "an object as a key": ("? {a: b}\n: c", f"1: {NO_TEXT}"),
-    "nothing as a key": ("~: a", f"1: {NO_TEXT}"),
+    "null as a key": ("~: a", f"1: {NO_TEXT}"),
     "a fraction as a key": ("1.5: a", f"1: {NO_TEXT}"),
-    "an infinity as a key": ("? .inf\n: a", "1: '.inf' is not a number in JSON"),
+    "infinity as a key": ("? .inf\n: a", "1: '.inf' is not a number in JSON"),
     "a huge number as a key": ("9" * 30 + ": a", f"1: {NO_TEXT}"),
     "a merge of numbers": ("<<: [1, 2]", f"1: {MERGES}"),
     "a merge of text": ("<<: a", f"1: {MERGES}"),
@@ -167,8 +170,8 @@ SCALARS: Final[Mapping[str, Case]] = {
 }
 
 CHARACTERS: Final[Mapping[str, Case]] = {
-    "a null": ("a: 1\nb: \x00", "2: is not valid YAML: unacceptable character #x0000"),
-    "a bell": ("# é\na: \x07", "2: is not valid YAML: unacceptable character #x0007"),
+    "a null character": ("a: 1\nb: \x00", "2: is not valid YAML: unacceptable character #x0000"),
+    "a bell character": ("# é\na: \x07", "2: is not valid YAML: unacceptable character #x0007"),
     "half of a surrogate pair": (
         'a: "\\ud800"',
         "1: is not valid YAML: found invalid Unicode character",
@@ -177,7 +180,10 @@ CHARACTERS: Final[Mapping[str, Case]] = {
         TOOL + f'spec: {{name: a, description: "\\ud800", service: {SERVICE}}}',
         "4: is not valid YAML: found invalid Unicode character",
     ),
-    "half of a surrogate pair, raw": (b"a: \xed\xa0\x80", "1: is not UTF-8 text; save it as UTF-8"),
+    "half of a surrogate pair in UTF-8": (
+        b"a: \xed\xa0\x80",
+        "1: is not UTF-8 text; save it as UTF-8",
+    ),
     "a tab": ("\ta: 1", "1: is not valid YAML: found character that cannot start any token"),
     "UTF-16": ("a: 1".encode("utf-16"), "1: is not UTF-8 text; save it as UTF-8"),
     "UTF-16 without a mark": (
@@ -191,13 +197,13 @@ CHARACTERS: Final[Mapping[str, Case]] = {
     "two byte order marks": (codecs.BOM_UTF8 * 2 + b"a: 1", None),
     "Windows line ends": ("a: 1\r\nb:\r\n- c\r\n- &x d\r\n", None),
     "old Macintosh line ends": ("a: 1\rb: 2\r", None),
-    "separators of Unicode": ("a: 1\u2028b: 2\u0085c: 3", None),
+    "Unicode line separators": ("a: 1\u2028b: 2\u0085c: 3", None),
     "an unknown escape": ('a: "\\q"', "1: is not valid YAML: found unknown escape character"),
-    "a quote that is left open": (
+    "a quote that is not closed": (
         'a: "b\n\n\n',
         "4: is not valid YAML: found unexpected end of stream",
     ),
-    "a bracket that is left open": (
+    "a bracket that is not closed": (
         "a: [b\n",
         "2: is not valid YAML: did not find expected ',' or ']'",
     ),
@@ -211,24 +217,24 @@ CHARACTERS: Final[Mapping[str, Case]] = {
     ),
     "a long text": ("a: " + "x" * 10**6, None),
     "a long block": ("a: |\n  " + "x\n  " * 10**5, None),
-    "nothing": ("", None),
+    "an empty file": ("", None),
     "a comment": ("# nothing", None),
-    "separators": ("---\n---\n...\n---\n", None),
+    "document separators": ("---\n---\n...\n---\n", None),
     "a list": ("- a\n- b", None),
     "a text": ("just text", None),
 }
 
 OBJECTS: Final[Mapping[str, Case]] = {
-    "a List of anything": (
+    "a List of different types": (
         "apiVersion: v1\nkind: List\nitems: [1, null, {}, [], {kind: MCPTool}]",
         "3:apiVersion: must be mcp-operator.dev/v1alpha1",
     ),
-    "a List of nothing": ("apiVersion: v1\nkind: List\nitems:", None),
+    "an empty List": ("apiVersion: v1\nkind: List\nitems:", None),
     "a List in a List": (
         "kind: List\nitems:\n- {kind: List, items: [{kind: MCPTool}]}",
         "3:apiVersion: must be mcp-operator.dev/v1alpha1",
     ),
-    "numbers for names": (
+    "an apiVersion and a kind that are numbers": (
         "apiVersion: 1\nkind: 2",
         "2:kind: must be a string; every object has an apiVersion and a kind",
     ),
@@ -281,7 +287,7 @@ OBJECTS: Final[Mapping[str, Case]] = {
         "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: x}",
         "4:spec.ports: must be a list",
     ),
-    "a Service of ports of all kinds": (
+    "a Service with invalid ports": (
         "apiVersion: v1\nkind: Service\nmetadata: {name: b}\nspec: {ports: [5, {port: x}, {}]}",
         "4:spec.ports[0]: must be an object",
     ),
@@ -301,7 +307,7 @@ OBJECTS: Final[Mapping[str, Case]] = {
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\ndata: [x]\nbinaryData: {a: '!'}",
         "4:data: must be an object",
     ),
-    "a ReferenceGrant of other types": (
+    "a ReferenceGrant with fields of other types": (
         GRANT + "metadata: {name: x}\nspec: {from: x, to: 5}",
         "4:spec.from: must be a list",
     ),
@@ -314,10 +320,8 @@ OBJECTS: Final[Mapping[str, Case]] = {
 HOSTILE: Final[Mapping[str, Case]] = {**NESTED, **EXPANDING, **SCALARS, **CHARACTERS, **OBJECTS}
 
 SOUND: Final[Mapping[str, str]] = {
-    "a status of another type": TOOL + f"status: 5\nspec: {{name: a, service: {SERVICE}}}",
-    "a number of 64 bits without a sign": (
-        SCHEMA + "{a: {type: integer, maximum: 18446744073709551615}}}}"
-    ),
+    "a status with another type": TOOL + f"status: 5\nspec: {{name: a, service: {SERVICE}}}",
+    "an unsigned 64-bit number": (SCHEMA + "{a: {type: integer, maximum: 18446744073709551615}}}}"),
     "a number that only a double holds": SCHEMA + "{a: {maximum: 1" + "0" * 300 + "}}}}",
 }
 """Objects that the API server stores."""

@@ -83,7 +83,7 @@ FRAMING: Final[dict[str, tuple[bytes, Statuses]]] = {
     "chunked quoted": (raw(b'Transfer-Encoding: "chunked"', body=ONE_CHUNK), REFUSED),
     "chunked with a parameter": (raw(CHUNKED + b";q=1", body=ONE_CHUNK), REFUSED),
     "chunked after a tab": (raw(b"Transfer-Encoding:\tchunked", body=ONE_CHUNK), OK),
-    "chunked in capitals": (raw(b"Transfer-Encoding: CHUNKED", body=ONE_CHUNK), OK),
+    "chunked in uppercase": (raw(b"Transfer-Encoding: CHUNKED", body=ONE_CHUNK), OK),
     "chunked before a blank": (raw(CHUNKED + b" ", body=ONE_CHUNK), OK),
     "chunked after a vertical tab": (
         raw(b"Transfer-Encoding:\x0bchunked", body=ONE_CHUNK),
@@ -100,7 +100,7 @@ FRAMING: Final[dict[str, tuple[bytes, Statuses]]] = {
         REFUSED,
     ),
     "coding folded": (raw(b"Transfer-Encoding:\r\n chunked", body=ONE_CHUNK), REFUSED),
-    "coding in a fold": (raw(b"X-A: b\r\n Transfer-Encoding: chunked", LENGTH), REFUSED),
+    "coding in a folded value": (raw(b"X-A: b\r\n Transfer-Encoding: chunked", LENGTH), REFUSED),
     "coding after a blank": (raw(b" Transfer-Encoding: chunked", body=ONE_CHUNK), REFUSED),
     "coding after a bare return": (raw(b"X-A: b\rTransfer-Encoding: chunked", LENGTH), REFUSED),
     "coding after a bare line feed": (
@@ -117,33 +117,33 @@ FRAMING: Final[dict[str, tuple[bytes, Statuses]]] = {
 LENGTHS: Final[dict[str, tuple[bytes, Statuses]]] = {
     "the same twice": (raw(LENGTH, LENGTH), REFUSED),
     "two that differ": (raw(LENGTH, b"Content-Length: 0"), REFUSED),
-    "a list of equals": (raw(LENGTH + b", %d" % SIZE), REFUSED),
+    "a list of the same twice": (raw(LENGTH + b", %d" % SIZE), REFUSED),
     "a plus sign": (raw(b"Content-Length: +%d" % SIZE), REFUSED),
     "a minus sign": (raw(b"Content-Length: -1"), REFUSED),
     "a hexadecimal number": (raw(b"Content-Length: 0x%x" % SIZE), REFUSED),
     "an exponent": (raw(b"Content-Length: 1e2"), REFUSED),
     "an underscore": (raw(b"Content-Length: 1_0"), REFUSED),
-    "a blank within": (raw(b"Content-Length: 1 0"), REFUSED),
+    "a blank inside": (raw(b"Content-Length: 1 0"), REFUSED),
     "a fraction": (raw(LENGTH + b".0"), REFUSED),
     "a parameter": (raw(LENGTH + b";a"), REFUSED),
     "nothing": (raw(b"Content-Length:"), REFUSED),
     "a comma": (raw(b"Content-Length: ,"), REFUSED),
     "2**64": (raw(b"Content-Length: 18446744073709551616"), REFUSED),
-    "2**64 more": (raw(b"Content-Length: %d" % (2**64 + SIZE)), REFUSED),
+    "2**64 plus the size": (raw(b"Content-Length: %d" % (2**64 + SIZE)), REFUSED),
     "2**63": (raw(b"Content-Length: 9223372036854775808"), (413,)),
-    "more than a body may have": (raw(b"Content-Length: 4194305"), (413,)),
+    "above the limit of a body": (raw(b"Content-Length: 4194305"), (413,)),
     "leading zeros": (raw(b"Content-Length: 000%d" % SIZE), OK),
     "a tab after it": (raw(LENGTH + b"\t"), OK),
     "a vertical tab after it": (raw(LENGTH + b"\x0b"), REFUSED),
     "a blank before the colon": (raw(b"Content-Length : %d" % SIZE), REFUSED),
-    "arabic digits": (raw("Content-Length: \u0661".encode()), REFUSED),
+    "Arabic digits": (raw("Content-Length: \u0661".encode()), REFUSED),
     "folded": (raw(b"Content-Length:\r\n %d" % SIZE), REFUSED),
     "none": (raw(body=b""), (400, 200)),
 }
 
 CHUNKS: Final[dict[str, tuple[bytes, Statuses]]] = {
     "one": (raw(CHUNKED, body=ONE_CHUNK), OK),
-    "capitals": (chunk(HEX.upper()), OK),
+    "uppercase": (chunk(HEX.upper()), OK),
     "leading zeros": (chunk(b"000" + HEX), OK),
     "an extension": (chunk(HEX + b";a=b"), OK),
     "a quoted extension": (chunk(HEX + b';a="b c"'), OK),
@@ -159,13 +159,13 @@ CHUNKS: Final[dict[str, tuple[bytes, Statuses]]] = {
     "a minus sign": (chunk(b"-1"), REFUSED),
     "a plus sign": (chunk(b"+" + HEX), REFUSED),
     "a prefix": (chunk(b"0x" + HEX), REFUSED),
-    "no number": (chunk(b"g"), REFUSED),
+    "not a number": (chunk(b"g"), REFUSED),
     "nothing": (chunk(b""), REFUSED),
     "a blank before it": (chunk(b" " + HEX), REFUSED),
     "a blank after it": (chunk(HEX + b" "), REFUSED),
     "an underscore": (chunk(b"1_0"), REFUSED),
-    "64 bits and more": (chunk(b"f" * 17), REFUSED),
-    "more than a body may have": (chunk(b"%x" % (2**22 + 1), b" " * (2**22 + 1)), (413,)),
+    "more than 64 bits": (chunk(b"f" * 17), REFUSED),
+    "above the limit of a body": (chunk(b"%x" % (2**22 + 1), b" " * (2**22 + 1)), (413,)),
     "a bare line feed after it": (
         raw(CHUNKED, body=HEX + b"\n" + BODY + b"\r\n0\r\n\r\n"),
         REFUSED,
@@ -194,7 +194,7 @@ LINES: Final[dict[str, tuple[bytes, Statuses]]] = {
     "a blank before": (b" " + GOOD, REFUSED),
     "bare line feeds": (GOOD.replace(b"\r\n", b"\n"), REFUSED),
     "bare returns": (GOOD.replace(b"\r\n", b"\r"), REFUSED),
-    "a method in small letters": (raw(LENGTH, line=b"post /mcp HTTP/1.1"), REFUSED),
+    "a method in lowercase": (raw(LENGTH, line=b"post /mcp HTTP/1.1"), REFUSED),
     "an unknown method": (raw(LENGTH, line=b"FOO /mcp HTTP/1.1"), REFUSED),
     "a method with a blank": (raw(LENGTH, line=b"PO ST /mcp HTTP/1.1"), REFUSED),
     "a method with NUL": (raw(LENGTH, line=b"POST\x00 /mcp HTTP/1.1"), REFUSED),
@@ -215,7 +215,7 @@ LINES: Final[dict[str, tuple[bytes, Statuses]]] = {
     "SSH": (b"SSH-2.0-OpenSSH_9.6\r\n", REFUSED),
     "zeros": (bytes(64), REFUSED),
     "a long path": (raw(LENGTH, line=b"POST /mcp?" + b"a" * 9000 + b" HTTP/1.1"), (431,)),
-    "a path of NUL": (raw(LENGTH, line=b"POST /mcp\x00 HTTP/1.1"), REFUSED),
+    "a path with NUL": (raw(LENGTH, line=b"POST /mcp\x00 HTTP/1.1"), REFUSED),
     "an encoded NUL": (raw(LENGTH, line=b"POST /mcp%00 HTTP/1.1"), (404, 200)),
     "an encoded letter": (raw(LENGTH, line=b"POST /%6dcp HTTP/1.1"), OK),
     "a query": (raw(LENGTH, line=b"POST /mcp?a=b HTTP/1.1"), OK),
@@ -224,12 +224,18 @@ LINES: Final[dict[str, tuple[bytes, Statuses]]] = {
     "the URL": (raw(LENGTH, line=b"POST http://localhost/mcp HTTP/1.1"), OK),
     "the URL of another host": (raw(LENGTH, line=b"POST http://evil/mcp HTTP/1.1"), (403, 200)),
     "the URL with a user": (raw(LENGTH, line=b"POST http://a@localhost/mcp HTTP/1.1"), (403, 200)),
-    "a URL that is none": (raw(LENGTH, line=b"POST http://[/mcp HTTP/1.1"), REFUSED),
+    "an invalid URL": (raw(LENGTH, line=b"POST http://[/mcp HTTP/1.1"), REFUSED),
     "a tunnel": (head(b"CONNECT localhost:80 HTTP/1.1", HOST), (404, 200)),
     "an asterisk": (head(b"OPTIONS * HTTP/1.1", HOST), (404, 200)),
-    "an asterisk of no host": (head(b"OPTIONS * HTTP/1.1", b"Host: \xff"), (404, 200)),
-    "an asterisk of half a host": (head(b"OPTIONS * HTTP/1.1", b"Host: [::1"), (404, 200)),
-    "the URL and no host": (head(b"PUT http://localhost/mcp HTTP/1.1", b"Host: \xff"), (405, 200)),
+    "an asterisk and an invalid host": (head(b"OPTIONS * HTTP/1.1", b"Host: \xff"), (404, 200)),
+    "an asterisk and half an IPv6 address": (
+        head(b"OPTIONS * HTTP/1.1", b"Host: [::1"),
+        (404, 200),
+    ),
+    "the URL and an invalid host": (
+        head(b"PUT http://localhost/mcp HTTP/1.1", b"Host: \xff"),
+        (405, 200),
+    ),
     "TRACE": (head(b"TRACE /mcp HTTP/1.1", HOST), (405, 200)),
     "PUT": (raw(LENGTH, line=b"PUT /mcp HTTP/1.1"), (405, 200)),
     "HEAD": (head(b"HEAD /mcp HTTP/1.1", HOST), (405, 200)),
@@ -242,7 +248,7 @@ HEADERS: Final[dict[str, tuple[bytes, Statuses]]] = {
     "an empty host": (head(GET, b"Host:"), (403, 200)),
     "a foreign host": (head(GET, b"Host: evil.example"), (403, 200)),
     "a host with a user": (head(GET, b"Host: localhost@evil.example"), (403, 200)),
-    "a host and a port that is none": (head(GET, b"Host: localhost:x"), (403, 200)),
+    "a host with an invalid port": (head(GET, b"Host: localhost:x"), (403, 200)),
     "a host with a slash": (head(GET, b"Host: localhost/evil"), (403, 200)),
     "a foreign origin": (head(GET, HOST, b"Origin: http://evil.example"), (403, 200)),
     "the origin null": (head(GET, HOST, b"Origin: null"), (403, 200)),
@@ -262,15 +268,15 @@ HEADERS: Final[dict[str, tuple[bytes, Statuses]]] = {
     "a blank before the first": (head(GET, b" X-A: b", HOST), REFUSED),
     "a long name": (head(GET, HOST, b"X" * 9000 + b": b"), (431,)),
     "a long value": (head(GET, HOST, b"X-A: " + b"b" * 9000), (431,)),
-    "129": (head(GET, *([b"X-A: b"] * 128), HOST), REFUSED),
-    "a mebibyte": (head(GET, HOST, *([b"X-A: " + b"b" * 8000] * 131)), REFUSED),
-    "two types of content": (raw(LENGTH, b"Content-Type: text/plain"), REFUSED),
+    "129 headers": (head(GET, *([b"X-A: b"] * 128), HOST), REFUSED),
+    "a mebibyte of headers": (head(GET, HOST, *([b"X-A: " + b"b" * 8000] * 131)), REFUSED),
+    "two media types": (raw(LENGTH, b"Content-Type: text/plain"), REFUSED),
     "two sessions": (
         raw(LENGTH, b"Mcp-Session-Id: a", b"Mcp-Session-Id: b"),
         OK,  # 2026-07-28 has no sessions
     ),
     "two methods": (raw(LENGTH, b"Mcp-Method: tools/call"), (400, 200)),
-    "a method of the old WebSocket": (head(GET, HOST, b"Sec-WebSocket-Key1: a"), REFUSED),
+    "a header of an old WebSocket version": (head(GET, HOST, b"Sec-WebSocket-Key1: a"), REFUSED),
 }
 
 CODINGS: Final[dict[str, tuple[bytes, Statuses]]] = {
@@ -279,10 +285,10 @@ CODINGS: Final[dict[str, tuple[bytes, Statuses]]] = {
     "deflate": (encoded(b"deflate", zlib.compress(BODY)), (415, 200)),
     "br": (encoded(b"br", BODY), (415, 200)),
     "zstd": (encoded(b"zstd", BODY), (415, 200)),
-    "gzip of what is none": (encoded(b"gzip", BODY), (415, 200)),
-    "gzip in capitals": (encoded(b"GZIP", gzip.compress(BODY)), (415, 200)),
-    "two": (encoded(b"gzip, gzip", gzip.compress(gzip.compress(BODY))), (415, 200)),
-    "an unknown one": (encoded(b"x-nothing", BODY), (415, 200)),
+    "gzip of other data": (encoded(b"gzip", BODY), (415, 200)),
+    "gzip in uppercase": (encoded(b"GZIP", gzip.compress(BODY)), (415, 200)),
+    "gzip twice": (encoded(b"gzip, gzip", gzip.compress(gzip.compress(BODY))), (415, 200)),
+    "an unknown coding": (encoded(b"x-nothing", BODY), (415, 200)),
     "gzip of a gigabyte": (encoded(b"gzip", gzip.compress(bytes(10**7))), (415, 200)),
 }
 
@@ -295,19 +301,19 @@ UPGRADES: Final[dict[str, tuple[bytes, Statuses]]] = {
 }
 
 PIPELINES: Final[dict[str, tuple[bytes, Statuses]]] = {
-    "two good ones": (GOOD * 2, (200, 200, 200)),
-    "forty good ones": (GOOD * 40, (200,) * 41),
-    "a good one and none": (GOOD + b"\x00\r\n\r\n", REFUSED),
-    "none and a good one": (b"\x00\r\n\r\n" + GOOD, REFUSED),
-    "one that closes": (PROBE + GOOD, REFUSED),
+    "two valid requests": (GOOD * 2, (200, 200, 200)),
+    "forty valid requests": (GOOD * 40, (200,) * 41),
+    "a valid request and an invalid one": (GOOD + b"\x00\r\n\r\n", REFUSED),
+    "an invalid request and a valid one": (b"\x00\r\n\r\n" + GOOD, REFUSED),
+    "a request after Connection: close": (PROBE + GOOD, REFUSED),
     "HTTP/1.0": (raw(LENGTH, line=b"POST /mcp HTTP/1.0") + GOOD, REFUSED),
     "a body in a GET": (raw(LENGTH, line=GET) + GOOD, (405, 200, 200)),
 }
 
 BODIES: Final[dict[str, tuple[bytes, Statuses]]] = {
     "empty": (sent(b""), (400, 200)),
-    "no JSON": (sent(b"{"), (400, 200)),
-    "no UTF-8": (sent(b'"\xff"'), (400, 200)),
+    "not JSON": (sent(b"{"), (400, 200)),
+    "not UTF-8": (sent(b'"\xff"'), (400, 200)),
     "UTF-16": (sent(BODY.decode().encode("utf-16")), (400, 200)),
     "a byte order mark": (sent(b"\xef\xbb\xbf" + BODY), (400, 200)),
     "NaN": (sent(b'{"id":NaN}'), (400, 200)),
@@ -341,8 +347,8 @@ CASES: Final = {
 }
 
 IN_PIECES: Final[dict[str, Statuses]] = {
-    "pipeline: a good one and none": (200, 400),
-    "pipeline: one that closes": (200,),
+    "pipeline: a valid request and an invalid one": (200, 400),
+    "pipeline: a request after Connection: close": (200,),
     "pipeline: HTTP/1.0": (200,),
 }
 """The statuses if the input arrives in pieces, where they differ from `CASES`: aiohttp refuses a

@@ -40,22 +40,22 @@ ENDPOINTS = [
     ),
     *(
         Negative(
-            f"a host outside by {what}",
+            f"an external URL with {what}",
             external(url),
             "spec.external.url",
             "write a URL such as https://api.example.com/v1",
         )
         for what, url in (
-            ("name alone", "api.example.com"),
+            ("no scheme", "api.example.com"),
             ("another scheme", "ftp://api.example.com"),
-            ("a file", "file:///etc/passwd"),
+            ("scheme file", "file:///etc/passwd"),
             ("a user", "https://user:pass@api.example.com"),
             ("a user that looks like a host", "https://api.example.com@evil.example"),
             ("a query", "https://api.example.com/?key=1"),
             ("a fragment", "https://api.example.com/#a"),
-            ("a place in the host", "https://{host}/v1"),
-            ("an address of IPv6", "https://[::1]/"),
-            ("capital letters", "https://API.example.com"),
+            ("a parameter in the host", "https://{host}/v1"),
+            ("an IPv6 address", "https://[::1]/"),
+            ("uppercase letters", "https://API.example.com"),
             ("a line break", "https://api.example.com/\r\nX: 1"),
             ("a backslash", "https://api.example.com\\@evil.example"),
         )
@@ -121,7 +121,7 @@ ENDPOINTS = [
         "type: Header requires exactly one of header and name",
     ),
     Negative(
-        "a header for credentials in the query",
+        "a header for Query credentials",
         credentials("Query", header="X-A", name="key"),
         f"{CREDENTIALS}.header",
         "type: Header requires exactly one of header and name",
@@ -199,7 +199,7 @@ ENDPOINTS = [
         'supported values: "Basic", "Post"',
     ),
     Negative(
-        "tls of a token endpoint without https",
+        "TLS settings of a token endpoint without https",
         oauth2(tokenURL="http://login.example.com", tls={"serverName": "login.example.com"}),
         f"{CREDENTIALS}.oauth2.tls",
         "tls needs a tokenURL that begins with https://",

@@ -104,7 +104,7 @@ REQUESTS = [
     ),
     *(
         Negative(
-            f"{header} that is passed on",
+            f"forwarding {header}",
             tool(request={"forwardHeaders": ["X-Tenant", header]}),
             "spec.request.forwardHeaders",
             "set allowCredentialForwarding: true beside forwardHeaders",
