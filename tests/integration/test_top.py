@@ -195,7 +195,9 @@ async def test_a_user_with_few_permissions_sees_which_figures_are_missing(
         assert any(line.split()[:4] == ["red", "2/2", "2/2", "2"] for line in lines)
 
         everywhere = TopSettings(all_namespaces=True, once=True, kubeconfig=kubeconfig)
-        with pytest.raises(OperatorError, match="choose a namespace that you may read"):
+        with pytest.raises(
+            OperatorError, match="use --namespace with a namespace that you can read"
+        ):
             await run_top(everywhere)
 
 

@@ -151,7 +151,9 @@ class OperatorSettings(Settings):
     """The labels of the namespaces to work in, such as `team in (shop, ops),!legacy`. They may join
     and leave while the operator runs. It watches the whole cluster for that."""
     gateway_image: Annotated[
-        str, Field(min_length=1, pattern=r"^\S+$"), Setting("an image reference, such as ghcr.io/me/app:1.0", "IMAGE")
+        str,
+        Field(min_length=1, pattern=r"^\S+$"),
+        Setting("an image reference, such as ghcr.io/me/app:1.0", "IMAGE"),
     ] = f"mcp-operator:{VERSION}"
     """The image of gateway pods: the operator's own image, under any name that nodes can pull."""
     gateway_image_pull_policy: Annotated[

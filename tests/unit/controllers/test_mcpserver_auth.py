@@ -142,5 +142,5 @@ async def test_an_invalid_rule_leaves_the_catalog_unchanged(bench: Bench) -> Non
     await bench.reconcile()
     status, reason, message = bench.cluster.conditions("MCPServer", "shop")["Accepted"]
     assert (status, reason) == ("False", "Invalid")
-    assert message.startswith("spec.auth.rules[0].when: the condition uses a macro that is not")
+    assert message.startswith("spec.auth.rules[0].when: the condition uses map()")
     assert bench.catalog() == before
