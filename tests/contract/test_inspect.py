@@ -85,6 +85,8 @@ async def test_an_unknown_name_or_uri_is_an_error_that_names_it(served: Everythi
         await run_describe(DescribeSettings(url=served.url, name="nope"))
     with pytest.raises(OperatorError, match=r"has no tool nope; it has: add_numbers, "):
         await run_call(CallSettings(url=served.url, name="nope", yes=True))
+    with pytest.raises(OperatorError, match=r"has no prompt nope; it has: .*trip"):
+        await run_prompt(PromptSettings(url=served.url, name="nope"))
     with pytest.raises(OperatorError, match="Resource not found: test://nope"):
         await run_read(ReadSettings(url=served.url, uri="test://nope"))
 
@@ -218,6 +220,19 @@ async def test_a_prompt_and_a_resource_are_printed(
 
     await run_read(ReadSettings(uri="test://static-text", **options))
     assert capsys.readouterr().out == "This is the text.\n"
+
+
+async def test_an_argument_that_is_not_declared_is_noted(
+    served: Everything, capsys: Output
+) -> None:
+    arg = ("city=Rome", "town=Rome")
+    await run_prompt(PromptSettings(url=served.url, name="trip", arg=arg))
+    assert "the prompt trip declares no argument town; it declares: city" in capsys.readouterr().err
+
+    numbers = ("a=1", "b=2", "c=3")
+    await run_call(CallSettings(url=served.url, name="add_numbers", arg=numbers, yes=True))
+    noted = capsys.readouterr().err
+    assert "the tool add_numbers declares no argument c; it declares: a, b" in noted
 
 
 @both_protocols

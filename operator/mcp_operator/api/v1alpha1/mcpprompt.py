@@ -55,7 +55,7 @@ class PromptVariable(ApiModel):
     description: Description = ""
     """What the variable is for."""
     required: bool = False
-    """Whether a client must give a value."""
+    """Whether a client must give a value, if there is no default."""
     default: VariableValue | None = None
     """Value when the client gives none; empty when left out."""
     enum: tuple[VariableValue, ...] = Field(

@@ -128,7 +128,8 @@ class OperationParameter(ApiModel):
     description: Description = ""
     """What the parameter is for."""
     required: bool = False
-    """Whether a client must give a value; path parameters always are."""
+    """Whether a client must give a value, if there is no default; path parameters always are
+    required."""
     default: Annotated[str, Field(max_length=1024)] | None = None
     """Value when the client gives none."""
     enum: tuple[Annotated[str, Field(max_length=1024)], ...] = Field(

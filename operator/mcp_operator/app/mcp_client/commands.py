@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal
 
 import mcp_types as types
 from mcp import Client
@@ -72,7 +73,8 @@ async def run_call(settings: CallSettings) -> bool:
     given = arguments.pairs(settings.arg)
 
     async def call(client: Client) -> types.CallToolResult:
-        tool = await _tool(client, settings)
+        tool = await _entry(client, settings, "tools")
+        _note_unknown(f"the tool {settings.name}", {*whole, *given}, _properties(tool))
         if is_destructive(tool) and not settings.yes:
             await _confirm(settings.name)
         await _ask_for_logs(client, settings)
@@ -99,13 +101,14 @@ async def run_prompt(settings: PromptSettings) -> None:
         OperatorError: The server cannot be reached, or has no such prompt.
     """
     given = arguments.pairs(settings.arg)
-    result = wire(
-        await with_server(
-            settings,
-            lambda client: client.get_prompt(settings.name, given),
-            elicitation_callback=Asker(),
-        )
-    )
+
+    async def get(client: Client) -> types.GetPromptResult:
+        prompt = await _entry(client, settings, "prompts")
+        declared = [one["name"] for one in prompt.get("arguments") or ()]
+        _note_unknown(f"the prompt {settings.name}", given, declared)
+        return await client.get_prompt(settings.name, given)
+
+    result = wire(await with_server(settings, get, elicitation_callback=Asker()))
     show([as_json(result)] if settings.output == "json" else prompt_result(result))
 
 
@@ -125,15 +128,41 @@ async def run_read(settings: ReadSettings) -> None:
     show([as_json(result)] if settings.output == "json" else contents(result))
 
 
-async def _tool(client: Client, settings: CallSettings) -> dict[str, Any]:
-    tools = {
-        entry["name"]: dict(entry) for entry in (await offer_of(client, ["tools"])).entries["tools"]
-    }
-    if settings.name not in tools:
-        names = ", ".join(sorted(tools)[:NAMED]) or "none"
-        more = ", …" if len(tools) > NAMED else ""
-        raise OperatorError(f"{settings.server} has no tool {settings.name}; it has: {names}{more}")
-    return tools[settings.name]
+async def _entry(
+    client: Client, settings: CallSettings | PromptSettings, kind: Literal["tools", "prompts"]
+) -> dict[str, Any]:
+    """Return what the server tells about the tool or the prompt.
+
+    Raises:
+        OperatorError: The server has none of that name.
+    """
+    offered = (await offer_of(client, [kind])).entries[kind]
+    entries = {entry["name"]: dict(entry) for entry in offered}
+    if settings.name not in entries:
+        names = ", ".join(sorted(entries)[:NAMED]) or "none"
+        more = ", …" if len(entries) > NAMED else ""
+        what = kind.removesuffix("s")
+        raise OperatorError(
+            f"{settings.server} has no {what} {settings.name}; it has: {names}{more}"
+        )
+    return entries[settings.name]
+
+
+def _properties(tool: Mapping[str, Any]) -> Iterable[str] | None:
+    """Return the names of a tool's arguments; None if its schema allows any others."""
+    schema = tool["inputSchema"]
+    properties = schema.get("properties")
+    others = any(schema.get(name) for name in ("additionalProperties", "patternProperties"))
+    return None if others or not isinstance(properties, dict) else properties
+
+
+def _note_unknown(what: str, given: Iterable[str], declared: Iterable[str] | None) -> None:
+    """Tell about arguments that are not declared: servers ignore them, or refuse the call."""
+    if declared is None:
+        return
+    names = sorted(declared)
+    for name in sorted(set(given) - set(names)):
+        note(f"{what} declares no argument {name}; it declares: {', '.join(names) or 'none'}")
 
 
 async def _confirm(name: str) -> None:
