@@ -76,7 +76,7 @@ def test_an_invalid_or_costly_condition_is_rejected(condition: str, fragment: st
 
 
 def test_a_condition_can_be_an_answer_that_is_a_boolean() -> None:
-    assert ErrorWhen("body").holds(200, {}, True)
+    assert ErrorWhen("body").holds(200, {}, body=True)
     with pytest.raises(SelectionError, match="does not return a boolean"):
         ErrorWhen("body").holds(200, {}, "true")
 
