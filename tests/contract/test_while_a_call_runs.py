@@ -73,7 +73,7 @@ async def test_a_client_reads_a_result_of_several_blocks(mode: Mode) -> None:
     ("action", "said"),
     [("accept", "Order o-1 is cancelled."), ("decline", "Nothing was cancelled.")],
 )
-async def test_an_example_asks_the_user_of_a_client(
+async def test_an_example_cancels_an_order_only_if_the_user_accepts(
     mode: Mode, action: Literal["accept", "decline"], said: str
 ) -> None:
     asked = []

@@ -283,7 +283,7 @@ def test_a_panel_shows_the_calls_of_clients_in_distinct_lines(panel: Panel, foun
 def test_a_panel_has_lines_after_the_last_call(panel: Panel, found: Found) -> None:
     samples = found.quiet[panel.query]
     assert samples
-    # A percentile of nothing is not a number, and Grafana ends the line.
+    # A percentile without observations is NaN, and Grafana ends the line.
     assert "histogram_quantile" in panel.query or not gaps(samples)
 
 
@@ -299,13 +299,13 @@ def test_a_dashboard_offers_the_namespace_and_the_server(variable: Variable, fou
 
 
 @every_documented_query
-def test_a_documented_query_finds_values_of_a_shop_in_use(page: str, found: Found) -> None:
+def test_a_documented_query_has_a_value_above_zero_during_calls(page: str, found: Found) -> None:
     samples = found.in_use[documented()[page]]
     assert any(sample.value > 0 for sample in samples), samples
 
 
 @every_documented_query
-def test_a_documented_query_finds_only_numbers_after_the_last_call(page: str, found: Found) -> None:
+def test_only_documented_percentiles_are_nan_after_the_last_call(page: str, found: Found) -> None:
     query = documented()[page]
     assert query.startswith("histogram_quantile") or not gaps(found.quiet[query])
 

@@ -61,7 +61,7 @@ def evaluated(
         minute: When the queries are evaluated.
 
     Raises:
-        RuntimeError: promtool cannot evaluate a query; with what it says.
+        RuntimeError: promtool cannot evaluate a query. The message has its output.
     """
     asked = list(dict.fromkeys(queries))
     test = {

@@ -1,4 +1,4 @@
-"""The labels that a ServiceMonitor or a PodMonitor gives to what is scraped.
+"""The labels that a ServiceMonitor or a PodMonitor gives to its targets.
 
 They are those that the Prometheus operator configures, for the fields that our monitors have
 (prometheus-operator, pkg/prometheus/promcfg.go).

@@ -1,4 +1,4 @@
-"""What commands say about a cluster or a server that they cannot use."""
+"""The errors of commands that cannot use a cluster or a server."""
 
 from __future__ import annotations
 
@@ -20,24 +20,27 @@ users: [{name: me, user: {token: abc}}]
 current-context: local
 """
 
-NOWHERE = "127.0.0.1:1"
+UNREACHABLE = "127.0.0.1:1"
 
-RUNS = "Check that the cluster runs; choose another one with --kubeconfig or --context"
+NOT_RUNNING = "Check that the cluster runs; choose another one with --kubeconfig or --context"
 
 NOT_INSTALLED = "the cluster has no MCPServers: mcp-operator is not installed in it"
 
 MISTAKES = {
-    "a cluster that does not run": ("catalog shop --kubeconfig=stopped", RUNS),
-    "figures of a cluster that does not run": ("top --once --kubeconfig=stopped", RUNS),
-    "a bundle of a cluster that does not run": ("support-bundle x --kubeconfig=stopped", RUNS),
+    "a cluster that does not run": ("catalog shop --kubeconfig=stopped", NOT_RUNNING),
+    "top with a cluster that does not run": ("top --once --kubeconfig=stopped", NOT_RUNNING),
+    "support-bundle with a cluster that does not run": (
+        "support-bundle x --kubeconfig=stopped",
+        NOT_RUNNING,
+    ),
     "a cluster without the operator": ("catalog shop --kubeconfig=empty", NOT_INSTALLED),
-    "figures of a cluster without the operator": ("top --once --kubeconfig=empty", NOT_INSTALLED),
-    "a context that the kubeconfig does not have": (
+    "top with a cluster without the operator": ("top --once --kubeconfig=empty", NOT_INSTALLED),
+    "a context that is not in the kubeconfig": (
         "catalog shop --kubeconfig=stopped --context=staging",
         "or context; `kubectl config get-contexts` lists the contexts",
     ),
     "a server that does not run": (
-        f"inspect list http://{NOWHERE}/mcp",
+        f"inspect list http://{UNREACHABLE}/mcp",
         "check the URL, and that the server or `kubectl port-forward` runs",
     ),
     "a server without HTTPS": (
@@ -49,7 +52,7 @@ MISTAKES = {
 
 @pytest.fixture
 def host() -> Iterator[str]:
-    """Run a server that has nothing, and yield its host and port."""
+    """Run an HTTP server that has neither Kubernetes nor MCP, and yield its host and port."""
     server = HTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -60,7 +63,7 @@ def host() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_command_says_what_is_not_there_and_what_to_do(
+def test_a_command_that_cannot_use_a_server_says_why_and_what_to_do(
     mistake: str,
     host: str,
     tmp_path: Path,
@@ -68,7 +71,7 @@ def test_a_command_says_what_is_not_there_and_what_to_do(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "stopped").write_text(KUBECONFIG % f"https://{NOWHERE}", encoding="utf-8")
+    (tmp_path / "stopped").write_text(KUBECONFIG % f"https://{UNREACHABLE}", encoding="utf-8")
     (tmp_path / "empty").write_text(KUBECONFIG % f"http://{host}", encoding="utf-8")
     typed, said = MISTAKES[mistake]
     assert cli.main(typed.replace("HOST", host).split()) != 0
