@@ -144,8 +144,8 @@ async def _listed(
     try:
         body = await client.request("GET", resource.path(namespace), query=query)
     except ApiError as error:
-        if error.is_unreachable:
-            raise
+        if error.is_unreachable and not (archive.files or archive.errors):
+            raise  # later on, what was read before is worth a bundle
         if not error.is_not_found:  # not found: the cluster does not serve the resource
             archive.errors.append(f"{resource}: {error}")
         return []
