@@ -72,7 +72,8 @@ async def test_a_wrong_password_is_reported_without_its_value_and_a_new_one_is_u
         link = links.start(redis.port, values, password=secret("word"))
         await until_away(link, "does not accept the user or the password")
     assert values.distrusted[0] == "word"
-    assert "Redis is unavailable" in caplog.messages
+    lines = [vars(each) for each in caplog.records if each.message == "Redis is unavailable"]
+    assert {line["address"] for line in lines} == {f"127.0.0.1:{redis.port}"}
     assert "-password" not in str([vars(record) for record in caplog.records])
 
     values.values["word"] = "right-password"

@@ -118,6 +118,11 @@ class RedisLink:
             with suppress(asyncio.CancelledError):
                 await self._running
 
+    @property
+    def _address(self) -> str:
+        """The address in the spec: of Redis, or of its Sentinels."""
+        return f"{self.settings.host}:{self.settings.port}"
+
     def key(self, name: str) -> str:
         """Return the full name of a key, in the hash slot of all keys of the server."""
         return f"{self.settings.keys}{name}"
@@ -163,7 +168,7 @@ class RedisLink:
     async def _use(self, session: Session) -> None:
         """Let callers use a session until it ends."""
         self._session, self.problem = session, ""
-        log.info("Redis is available")
+        log.info("Redis is available", extra={"address": self._address})
         while not session.ended.done():
             await asyncio.wait([session.ended], timeout=BEAT_SECONDS)
             with suppress(RedisAwayError):
@@ -172,7 +177,8 @@ class RedisLink:
     def _away(self, error: Exception) -> None:
         self.problem = str(error) if isinstance(error, OperatorError) else explained(error)
         if self._told.due():
-            log.warning("Redis is unavailable", extra={"error": self.problem})
+            fields = {"address": self._address, "error": self.problem}
+            log.warning("Redis is unavailable", extra=fields)
 
     async def _be_present(self, session: Session) -> None:
         """Record that this gateway is present, and update the number of gateways.
