@@ -7,23 +7,39 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import pytest
 
-from e2e.harness.drill import GATEWAYS, Drill
+from e2e.harness.drill import Drill
+from e2e.harness.faults import (
+    applied,
+    broken_backend,
+    closed_port,
+    lost_webhook,
+    scaled,
+    server,
+    service,
+    tool,
+    without,
+)
 from e2e.harness.installs import OPERATOR, OPERATOR_PODS, Install
-from e2e.harness.kubectl import Object
 from e2e.harness.shop import GATEWAY_PODS, Shop
 from e2e.harness.waiting import eventually
 from support.certificates import Authority
 from support.promtool import promtool
 from support.provision import UnavailableError
-
-LABELS = {"app.kubernetes.io/part-of": "shop"}
+from support.scrapes import rules
 
 TOOL = "search-products"
+
+NOT_STAGED: Final = {
+    "MCPOperatorReconcileTimeouts": "needs an API server that is silent for two minutes",
+    "MCPOperatorEventLoopLag": "needs a pod with too little CPU for its work",
+    "MCPGatewayEventLoopLag": "needs a pod with too little CPU for its clients",
+}
+"""Alerts whose faults depend on the machine. tests/manifests/test_alerts.py has series for them."""
 
 
 @pytest.fixture
@@ -41,61 +57,115 @@ def drill(operator: Install, samples: Shop) -> Drill:
     return opened
 
 
+@pytest.fixture(scope="module")
+def broken(samples: Shop) -> Iterator[str]:
+    """A Service whose pod accepts requests, and fails them or does not respond."""
+    with applied(samples.kubectl, *broken_backend(samples.image)):
+        samples.kubectl.wait("pod/broken", "condition=Ready")
+        yield "broken"
+
+
+def test_every_alert_is_staged_or_is_listed_as_one_that_is_not() -> None:
+    source = Path(__file__).read_text(encoding="utf-8").partition("@pytest.fixture")[2]
+    staged = {rule["alert"] for rule in rules() if f'"{rule["alert"]}"' in source}
+    assert len(staged) > 10
+    assert staged == {rule["alert"] for rule in rules()} - NOT_STAGED.keys()
+
+
 def test_a_backend_without_pods(drill: Drill) -> None:
-    kubectl = drill.shop.kubectl
     before = drill.scrape()
-    with scaled(drill, "deployment/shop-backend"):
+    with scaled(drill.shop.kubectl, "deployment/shop-backend"):
         eventually(lambda: drill.shop.call(TOOL).get("isError"), "calls to fail")
         begun = drill.scrape()
         for _ in range(3):
             assert drill.shop.call(TOOL)["isError"]
-        drill.fires(
-            "MCPToolFailing",
-            "MCPCallErrorBudgetBurnFast",
-            "MCPCallErrorBudgetBurnSlow",
-            before=before,
-            begun=begun,
-        )
-        drill.logged(kubectl, GATEWAYS, "A call to a backend failed", f'"entry": "{TOOL}"')
-        drill.runbook(
-            "MCPToolFailing", r'"outcome": "unreachable"', SERVER="shop", TOOL=TOOL, NAME=TOOL
-        )
+        failing = ("MCPToolFailing", "MCPCallErrorBudgetBurnFast", "MCPCallErrorBudgetBurnSlow")
+        drill.fires(*failing, before=before, begun=begun)
+        for alert in failing:
+            outcome = '"outcome": "unreachable"'
+            drill.diagnosed(alert, outcome, outcome, f'"entry": "{TOOL}"', SERVER="shop", TOOL=TOOL)
     eventually(lambda: not drill.shop.call(TOOL).get("isError"), "calls to work again")
 
 
-def test_a_tool_whose_service_does_not_exist(drill: Drill) -> None:
+def test_a_backend_that_accepts_and_does_not_respond(drill: Drill, broken: str) -> None:
     before = drill.scrape()
-    with applied(drill, tool("lost", service="nowhere")):
+    slow = ("MCPToolFailing", "MCPCallLatencyBudgetBurn")
+    with applied(drill.shop.kubectl, tool("silent", broken, "/silent", timeout="11s")):
+        eventually(lambda: "silent" in drill.shop.tools(), "the tool to be listed")
+        begun = drill.scrape()
+        assert drill.shop.call("silent")["isError"]
+        drill.fires(*slow, before=before, begun=begun)
+        for alert in slow:
+            outcome = '"outcome": "timeout"'
+            drill.diagnosed(alert, outcome, outcome, '"silent"', SERVER="shop", TOOL="silent")
+
+
+def test_a_backend_that_fails(drill: Drill, broken: str) -> None:
+    before = drill.scrape()
+    with applied(drill.shop.kubectl, tool("failing", broken)):
+        eventually(lambda: "failing" in drill.shop.tools(), "the tool to be listed")
+        begun = drill.scrape()
+        assert drill.shop.call("failing")["isError"]
+        drill.fires("MCPToolFailing", before=before, begun=begun)
+        status, names = '"status": 500', {"SERVER": "shop", "TOOL": "failing"}
+        drill.diagnosed("MCPToolFailing", status, status, '"failing"', **names)
+
+
+def test_a_tool_whose_service_does_not_exist(drill: Drill) -> None:
+    kubectl = drill.shop.kubectl
+    before = drill.scrape()
+    with applied(kubectl, tool("lost", "nowhere")):
         drill.condition("mcpserver", "shop", "Degraded", "True")
         eventually(lambda: "nowhere" in rejected(drill), "the status to name the tool")
         drill.fires("MCPServerDegraded", before=before)
-        drill.runbook("MCPServerDegraded", "MCPTool lost .ServiceNotFound", NAME="shop")
-        events = drill.shop.kubectl("get", "events", "--field-selector=reason=ServiceNotFound")
+        cause = ('"name": "lost"', "nowhere does not exist")
+        drill.diagnosed("MCPServerDegraded", "MCPTool lost .ServiceNotFound", *cause, NAME="shop")
+        events = kubectl("get", "events", "--field-selector=reason=ServiceNotFound")
         assert "nowhere does not exist" in events
+    drill.condition("mcpserver", "shop", "Degraded", "False")
+
+
+def test_a_tool_whose_name_is_taken(drill: Drill) -> None:
+    before = drill.scrape()
+    with applied(drill.shop.kubectl, tool("twin", "shop-backend", name=TOOL)):
+        drill.condition("mcpserver", "shop", "Degraded", "True")
+        drill.fires("MCPServerDegraded", before=before)
+        cause = ('"name": "twin"', '"reason": "DuplicateName"')
+        drill.diagnosed("MCPServerDegraded", "MCPTool twin .DuplicateName", *cause, NAME="shop")
+        assert not drill.shop.call(TOOL).get("isError")
     drill.condition("mcpserver", "shop", "Degraded", "False")
 
 
 def test_a_server_whose_pods_fit_on_no_node(drill: Drill) -> None:
     before = drill.scrape()
     spec = {"podTemplate": {"spec": {"nodeSelector": {"no": "node"}}}}
-    with applied(drill, server("stuck", **spec)):
+    with applied(drill.shop.kubectl, server("stuck", **spec)):
         drill.condition("mcpserver", "stuck", "Ready", "False")
         drill.fires("MCPServerNotReady", "MCPServerCatalogNotConfirmed", before=before)
-        for alert in ("MCPServerNotReady", "MCPServerCatalogNotConfirmed"):
-            drill.runbook(alert, "cannot be scheduled", NAME="stuck")
+        cause = "cannot be scheduled"
+        drill.diagnosed("MCPServerNotReady", cause, '"name": "stuck"', cause, NAME="stuck")
+        drill.runbook("MCPServerCatalogNotConfirmed", cause, NAME="stuck")
+
+
+def test_a_server_whose_pods_the_operator_cannot_reach(drill: Drill) -> None:
+    before = drill.scrape()
+    with applied(drill.shop.kubectl, closed_port("closed"), server("closed")):
+        drill.condition("mcpserver", "closed", "Programmed", "False")
+        cause = "did not answer in time"
+        drill.diagnosed(
+            "MCPServerCatalogNotConfirmed", cause, "mcp-server-closed-", cause, NAME="closed"
+        )
+        drill.fires("MCPServerCatalogNotConfirmed", before=before)
 
 
 def test_a_redis_without_pods(drill: Drill) -> None:
     before = drill.scrape()
     limits = {"shared": {"requests": 600, "per": "Minute"}}
-    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "gone"}}
-    service["spec"] = {"ports": [{"port": 6379}], "selector": {"app": "gone"}}
     limited = server("limited", redis={"serviceName": "gone"}, rateLimits=limits)
-    with applied(drill, service, limited):
+    with applied(drill.shop.kubectl, service("gone", port=6379, target=6379), limited):
         drill.condition("mcpserver", "limited", "Degraded", "True")
         drill.fires("MCPGatewayRedisDown", before=before)
-        drill.runbook("MCPGatewayRedisDown", "Redis is unavailable", NAME="limited")
-        drill.logged(drill.shop.kubectl, GATEWAYS, "Redis is unavailable")
+        drill.diagnosed("MCPGatewayRedisDown", "gone.*refused", "gone", "refused", NAME="limited")
 
 
 def test_a_certificate_that_expires_within_a_week(drill: Drill, tmp_path: Path) -> None:
@@ -107,10 +177,10 @@ def test_a_certificate_that_expires_within_a_week(drill: Drill, tmp_path: Path) 
     }
     secret = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "data": data}
     secret["metadata"] = {"name": "soon"}
-    with applied(drill, secret, server("secure", tls={"secretName": "soon"})):
+    with applied(drill.shop.kubectl, secret, server("secure", tls={"secretName": "soon"})):
         drill.condition("mcpserver", "secure", "Ready", "True")
         drill.fires("MCPGatewayCertificateExpiring", before=before)
-        drill.runbook("MCPGatewayCertificateExpiring", "notAfter=", NAME="secure")
+        drill.diagnosed("MCPGatewayCertificateExpiring", "notAfter=", "tls.crt", NAME="secure")
 
 
 def test_tools_that_lost_their_label(drill: Drill) -> None:
@@ -121,7 +191,7 @@ def test_tools_that_lost_their_label(drill: Drill) -> None:
     try:
         eventually(lambda: drill.shop.tools() == [TOOL], "the tools to leave the list")
         drill.fires("MCPGatewayToolsLost", before=before)
-        drill.runbook("MCPGatewayToolsLost", r"orders .* 0 +False", NAME="shop")
+        drill.diagnosed("MCPGatewayToolsLost", r"orders .* 0 +False", "cancel-order", NAME="shop")
     finally:
         kubectl("label", *tools, "app.kubernetes.io/part-of=shop")
     eventually(lambda: len(drill.shop.tools()) == 5, "the tools to be back")
@@ -130,42 +200,68 @@ def test_tools_that_lost_their_label(drill: Drill) -> None:
 def test_an_operator_that_is_gone_and_a_catalog_that_somebody_broke(drill: Drill) -> None:
     kubectl = drill.shop.kubectl
     before = drill.scrape()
-    with scaled(drill, OPERATOR, within_system=True):
+    with scaled(drill.system, OPERATOR):
         eventually(lambda: not drill.system.find("pods", OPERATOR_PODS), "no operator to be left")
         kubectl.patch("configmap", "mcp-server-shop-config", {"data": {"index.json": "{"}})
-        drill.logged(kubectl, GATEWAY_PODS, "The catalog cannot be loaded")
-        drill.fires("MCPOperatorDown", "MCPGatewayCatalogStale", before=before)
         (pod,) = kubectl.find("pods", GATEWAY_PODS)
-        name = pod["metadata"]["name"]
-        drill.runbook(
-            "MCPGatewayCatalogStale", "The catalog cannot be loaded", POD=name, NAME="shop"
-        )
+        names = {"POD": pod["metadata"]["name"], "NAME": "shop"}
+        cause = "The catalog cannot be loaded"
+        drill.diagnosed("MCPGatewayCatalogStale", cause, "mcp-server-shop-config", **names)
+        drill.fires("MCPOperatorDown", "MCPGatewayCatalogStale", before=before)
         drill.runbook("MCPOperatorDown", "Scaled down replica set mcp-operator")
         assert TOOL in drill.shop.tools()
+    drill.system.rollout(OPERATOR)
+
+
+def test_an_operator_that_cannot_start(drill: Drill) -> None:
+    before = drill.scrape()
+    variable = "MCP_OPERATOR_LOG_LEVEL"
+    with scaled(drill.system, OPERATOR):
+        eventually(lambda: not drill.system.find("pods", OPERATOR_PODS), "no operator to be left")
+        drill.system("set", "env", OPERATOR, f"{variable}=loud")
+        try:
+            drill.system("scale", OPERATOR, "--replicas=1")
+            cause = "Back-off restarting failed container"
+            drill.diagnosed("MCPOperatorDown", cause, "'loud' is not one of")
+            drill.fires("MCPOperatorDown", before=before)
+        finally:
+            drill.system("set", "env", OPERATOR, f"{variable}-")
     drill.system.rollout(OPERATOR)
 
 
 def test_an_operator_that_may_not_write(drill: Drill) -> None:
     kubectl = drill.shop.kubectl
     before = drill.scrape()
-    with without(drill, "clusterrole", "deployments"):
+    alerts = ("MCPOperatorForbidden", "MCPOperatorReconcileErrors")
+    with without(drill.system, "clusterrole", "mcp-operator", "deployments"):
         begun = drill.scrape()
         kubectl.patch("mcpserver", "shop", {"spec": {"replicas": 2}})
-        drill.logged(drill.system, OPERATOR_PODS, "forbidden")
-        drill.fires(
-            "MCPOperatorForbidden", "MCPOperatorReconcileErrors", before=before, begun=begun
-        )
-        drill.runbook("MCPOperatorForbidden", "forbidden|Forbidden")
-        drill.runbook("MCPOperatorReconcileErrors", '"level": "ERROR"')
+        for alert in alerts:
+            cause = 'deployments.*forbidden.*"name": "shop"'
+            drill.diagnosed(alert, cause, '"name": "shop"', "deployments", "forbidden")
+        drill.fires(*alerts, before=before, begun=begun)
+    kubectl.patch("mcpserver", "shop", {"spec": {"replicas": 1}})
+
+
+def test_a_webhook_that_does_not_answer(drill: Drill) -> None:
+    kubectl = drill.shop.kubectl
+    before = drill.scrape()
+    with applied(kubectl, lost_webhook(kubectl.namespace)):
+        kubectl.patch("mcpserver", "shop", {"spec": {"replicas": 2}})
+        cause = "failed calling webhook .*lost.example.com"
+        words = ('"name": "shop"', "failed calling webhook")
+        drill.diagnosed("MCPOperatorReconcileErrors", cause, *words)
+        drill.fires("MCPOperatorReconcileErrors", before=before)
     kubectl.patch("mcpserver", "shop", {"spec": {"replicas": 1}})
 
 
 def test_operators_that_may_not_renew_the_lease(drill: Drill) -> None:
     before = drill.scrape()
-    with without(drill, "role", "leases"):
+    with without(drill.system, "role", "mcp-operator-lease", "leases"):
         eventually(lambda: is_led(drill) is False, "no operator to lead")
         drill.fires("MCPOperatorWithoutLeader", before=before)
-        drill.runbook("MCPOperatorWithoutLeader", "(?i)lease.*forbidden|forbidden.*lease")
+        cause = "(?i)lease.*forbidden|forbidden.*lease"
+        drill.diagnosed("MCPOperatorWithoutLeader", cause, "leases", "forbidden")
 
 
 def is_led(drill: Drill) -> bool | None:
@@ -175,69 +271,7 @@ def is_led(drill: Drill) -> bool | None:
     return any(told) if told else None
 
 
-def tool(name: str, service: str) -> Object:
-    spec = {
-        "name": name,
-        "description": "Stands for one that is wrong.",
-        "method": "GET",
-        "service": {"name": service, "port": 80, "path": "/"},
-    }
-    metadata = {"name": name, "labels": LABELS}
-    return {
-        "apiVersion": "mcp-operator.dev/v1alpha1",
-        "kind": "MCPTool",
-        "metadata": metadata,
-        "spec": spec,
-    }
-
-
-def server(name: str, **spec: object) -> Object:
-    return {
-        "apiVersion": "mcp-operator.dev/v1alpha1",
-        "kind": "MCPServer",
-        "metadata": {"name": name},
-        "spec": {"toolSelector": {"matchLabels": LABELS}, **spec},
-    }
-
-
 def rejected(drill: Drill) -> str:
     return str(drill.shop.server()["status"].get("rejected")) + str(
         drill.shop.condition("Degraded")["message"]
     )
-
-
-@contextmanager
-def applied(drill: Drill, *objects: Object) -> Iterator[None]:
-    """Apply objects, and delete them afterwards."""
-    drill.shop.kubectl.apply(list(objects))
-    try:
-        yield
-    finally:
-        for obj in reversed(objects):
-            drill.shop.kubectl("delete", obj["kind"], obj["metadata"]["name"], "--wait=false")
-
-
-@contextmanager
-def scaled(drill: Drill, target: str, *, within_system: bool = False) -> Iterator[None]:
-    """Scale a Deployment to no pods, and back afterwards."""
-    kubectl = drill.system if within_system else drill.shop.kubectl
-    replicas = kubectl("get", target, "--output=jsonpath={.spec.replicas}")
-    kubectl("scale", target, "--replicas=0")
-    try:
-        yield
-    finally:
-        kubectl("scale", target, f"--replicas={replicas}")
-
-
-@contextmanager
-def without(drill: Drill, kind: str, resource: str) -> Iterator[None]:
-    """Remove the operator's permission on a resource, and restore it afterwards."""
-    name = "mcp-operator" if kind == "clusterrole" else "mcp-operator-lease"
-    role = drill.system.get(kind, name)
-    kept = [rule for rule in role["rules"] if resource not in rule.get("resources", ())]
-    assert len(kept) < len(role["rules"])
-    drill.system.patch(kind, name, {"rules": kept})
-    try:
-        yield
-    finally:
-        drill.system.patch(kind, name, {"rules": role["rules"]})

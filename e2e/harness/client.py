@@ -19,7 +19,8 @@ class Client:
 
     def start(self) -> None:
         """Start the pod, and wait until it is ready."""
-        self._kubectl.apply(_manifests(self._image))
+        idle = ("python", "-c", "import signal; signal.pause()")
+        self._kubectl.apply(script_pod("client", self._image, SCRIPT, *idle))
         self._kubectl.wait("pod/client", "condition=Ready")
 
     def command(self, *arguments: str) -> list[str]:
@@ -37,15 +38,22 @@ class Client:
         return answer["status"], answer["body"]
 
 
-def _manifests(image: str) -> list[Object]:
-    """Return a pod that idles, and a ConfigMap with the script for it."""
-    head = {"apiVersion": "v1", "metadata": {"name": "client", "labels": {"app": "client"}}}
-    script = {**head, "kind": "ConfigMap", "data": {"client.py": SCRIPT.read_text()}}
+def script_pod(name: str, image: str, script: Path, *command: str) -> list[Object]:
+    """Return a ConfigMap with a script, and a pod that finds it in the folder /NAME.
+
+    Args:
+        name: The name of both.
+        image: An image with Python.
+        script: The script.
+        command: The command of the pod.
+    """
+    head = {"apiVersion": "v1", "metadata": {"name": name, "labels": {"app": name}}}
+    content = {**head, "kind": "ConfigMap", "data": {script.name: script.read_text()}}
     container = {
-        "name": "client",
+        "name": name,
         "image": image,
-        "command": ["python", "-c", "import signal; signal.pause()"],
-        "volumeMounts": [{"name": "client", "mountPath": "/client"}],
+        "command": command,
+        "volumeMounts": [{"name": name, "mountPath": f"/{name}"}],
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "readOnlyRootFilesystem": True,
@@ -57,6 +65,6 @@ def _manifests(image: str) -> list[Object]:
         "terminationGracePeriodSeconds": 0,
         "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
         "containers": [container],
-        "volumes": [{"name": "client", "configMap": {"name": "client"}}],
+        "volumes": [{"name": name, "configMap": {"name": name}}],
     }
-    return [script, {**head, "kind": "Pod", "spec": spec}]
+    return [content, {**head, "kind": "Pod", "spec": spec}]

@@ -55,6 +55,18 @@ class Drill:
         now = self.scrape()
         return not alerts(self._promtool, now, now, now)
 
+    def diagnosed(self, alert: str, shows: str, *words: str, **names: str) -> None:
+        """Check both that an alert's runbook leads to: the output of its first command, and a line.
+
+        Args:
+            alert: The alert.
+            shows: A regular expression that the output must match.
+            words: What the line that the runbook names must contain, such as the object.
+            names: The values of placeholders in capitals, such as `NAME`.
+        """
+        self.runbook(alert, shows, **names)
+        self.logged(alert, *words)
+
     def runbook(self, alert: str, shows: str, **names: str) -> None:
         """Run the first command of an alert's runbook until it shows the cause.
 
@@ -85,14 +97,20 @@ class Drill:
         except AssertionError as error:
             raise AssertionError(f"{error}; it says: {seen[-1]}") from error
 
-    def logged(self, where: Kubectl, selector: str, *words: str) -> None:
-        """Wait until a line in the pods' logs contains all the words."""
+    def logged(self, alert: str, *words: str) -> None:
+        """Wait until the log has the line that an alert's runbook names, with all the words."""
+        author, message = documented_line(alert)
+        pods = {
+            "operator": (self.system, OPERATOR_PODS),
+            "gateways": (self.shop.kubectl, GATEWAYS),
+        }
+        kubectl, selector = pods[author]
 
         def found() -> bool:
-            lines = where("logs", selector, "--tail=-1", "--prefix").splitlines()
-            return any(all(word in line for word in words) for line in lines)
+            lines = kubectl("logs", selector, "--tail=-1", "--prefix").splitlines()
+            return any(all(word in line for word in (message, *words)) for line in lines)
 
-        eventually(found, f"a line of the logs with {words}")
+        eventually(found, f"the {author} to log {message!r} with {words}")
 
     def condition(self, kind: str, name: str, type_: str, status: str) -> Object:
         """Wait until an object has a condition with this status, and return the condition."""
@@ -107,11 +125,22 @@ class Drill:
 
 def first_command(alert: str) -> str:
     """Return the first command of an alert's runbook."""
-    text = RUNBOOKS.read_text(encoding="utf-8")
-    section = text.partition(f"\n## {alert}\n")[2].partition("\n## ")[0]
-    command = next((each.text for each in steps(section) if isinstance(each, Command)), None)
+    runbook = steps(_section(alert))
+    command = next((each.text for each in runbook if isinstance(each, Command)), None)
     assert command, f"the runbook of {alert} has no command"
     return command
+
+
+def documented_line(alert: str) -> tuple[str, str]:
+    """Return who logs the line that an alert's runbook names, and its message."""
+    found = re.search(r"^Log line of the (\w+): `([^`]+)`", _section(alert), re.MULTILINE)
+    assert found, f"the runbook of {alert} names no log line"
+    return found[1], found[2]
+
+
+def _section(alert: str) -> str:
+    text = RUNBOOKS.read_text(encoding="utf-8")
+    return text.partition(f"\n## {alert}\n")[2].partition("\n## ")[0]
 
 
 def _page(kubectl: Kubectl, pod: str, port: int) -> str | None:

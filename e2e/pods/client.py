@@ -44,7 +44,11 @@ async def ask(
         headers["Mcp-Name"] = params[NAMED_BY[method]]
     message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"_meta": META, **params}}
     async with session.post(url, json=message, headers=headers) as response:
-        answer: dict[str, Any] = await response.json(content_type=None)
+        text = await response.text()
+        if response.content_type == "text/event-stream":  # of a call that takes long
+            data = [line for line in text.splitlines() if line.startswith("data:")]
+            text = data[-1].removeprefix("data:")
+        answer: dict[str, Any] = json.loads(text)
         return answer
 
 
