@@ -65,14 +65,14 @@ def broken(samples: Shop) -> Iterator[str]:
         yield "broken"
 
 
-def test_every_alert_is_staged_or_is_listed_as_one_that_is_not() -> None:
+def test_every_alert_is_staged_or_listed_as_not_staged() -> None:
     source = Path(__file__).read_text(encoding="utf-8").partition("@pytest.fixture")[2]
     staged = {rule["alert"] for rule in rules() if f'"{rule["alert"]}"' in source}
     assert len(staged) > 10
     assert staged == {rule["alert"] for rule in rules()} - NOT_STAGED.keys()
 
 
-def test_a_backend_without_pods(drill: Drill) -> None:
+def test_a_backend_without_pods_is_reported(drill: Drill) -> None:
     before = drill.scrape()
     with scaled(drill.shop.kubectl, "deployment/shop-backend"):
         eventually(lambda: drill.shop.call(TOOL).get("isError"), "calls to fail")
@@ -87,7 +87,7 @@ def test_a_backend_without_pods(drill: Drill) -> None:
     eventually(lambda: not drill.shop.call(TOOL).get("isError"), "calls to work again")
 
 
-def test_a_backend_that_accepts_and_does_not_respond(drill: Drill, broken: str) -> None:
+def test_a_backend_that_accepts_and_does_not_respond_is_reported(drill: Drill, broken: str) -> None:
     before = drill.scrape()
     slow = ("MCPToolFailing", "MCPCallLatencyBudgetBurn")
     with applied(drill.shop.kubectl, tool("silent", broken, "/silent", timeout="11s")):
@@ -100,7 +100,7 @@ def test_a_backend_that_accepts_and_does_not_respond(drill: Drill, broken: str) 
             drill.diagnosed(alert, outcome, outcome, '"silent"', SERVER="shop", TOOL="silent")
 
 
-def test_a_backend_that_fails(drill: Drill, broken: str) -> None:
+def test_a_backend_that_fails_is_reported(drill: Drill, broken: str) -> None:
     before = drill.scrape()
     with applied(drill.shop.kubectl, tool("failing", broken)):
         eventually(lambda: "failing" in drill.shop.tools(), "the tool to be listed")
@@ -111,7 +111,7 @@ def test_a_backend_that_fails(drill: Drill, broken: str) -> None:
         drill.diagnosed("MCPToolFailing", status, status, '"failing"', **names)
 
 
-def test_a_tool_whose_service_does_not_exist(drill: Drill) -> None:
+def test_a_tool_whose_service_does_not_exist_is_reported(drill: Drill) -> None:
     kubectl = drill.shop.kubectl
     before = drill.scrape()
     with applied(kubectl, tool("lost", "nowhere")):
@@ -125,7 +125,7 @@ def test_a_tool_whose_service_does_not_exist(drill: Drill) -> None:
     drill.condition("mcpserver", "shop", "Degraded", "False")
 
 
-def test_a_tool_whose_name_is_taken(drill: Drill) -> None:
+def test_a_tool_whose_name_is_taken_is_reported(drill: Drill) -> None:
     before = drill.scrape()
     with applied(drill.shop.kubectl, tool("twin", "shop-backend", name=TOOL)):
         drill.condition("mcpserver", "shop", "Degraded", "True")
@@ -136,7 +136,7 @@ def test_a_tool_whose_name_is_taken(drill: Drill) -> None:
     drill.condition("mcpserver", "shop", "Degraded", "False")
 
 
-def test_a_server_whose_pods_fit_on_no_node(drill: Drill) -> None:
+def test_a_server_whose_pods_cannot_be_scheduled_is_reported(drill: Drill) -> None:
     before = drill.scrape()
     spec = {"podTemplate": {"spec": {"nodeSelector": {"no": "node"}}}}
     with applied(drill.shop.kubectl, server("stuck", **spec)):
@@ -147,7 +147,7 @@ def test_a_server_whose_pods_fit_on_no_node(drill: Drill) -> None:
         drill.runbook("MCPServerCatalogNotConfirmed", cause, NAME="stuck")
 
 
-def test_a_server_whose_pods_the_operator_cannot_reach(drill: Drill) -> None:
+def test_a_server_whose_pods_the_operator_cannot_reach_is_reported(drill: Drill) -> None:
     before = drill.scrape()
     with applied(drill.shop.kubectl, closed_port("closed"), server("closed")):
         drill.condition("mcpserver", "closed", "Programmed", "False")
@@ -158,7 +158,7 @@ def test_a_server_whose_pods_the_operator_cannot_reach(drill: Drill) -> None:
         drill.fires("MCPServerCatalogNotConfirmed", before=before)
 
 
-def test_a_redis_without_pods(drill: Drill) -> None:
+def test_a_redis_without_pods_is_reported(drill: Drill) -> None:
     before = drill.scrape()
     limits = {"shared": {"requests": 600, "per": "Minute"}}
     limited = server("limited", redis={"serviceName": "gone"}, rateLimits=limits)
@@ -168,7 +168,7 @@ def test_a_redis_without_pods(drill: Drill) -> None:
         drill.diagnosed("MCPGatewayRedisDown", "gone.*refused", "gone", "refused", NAME="limited")
 
 
-def test_a_certificate_that_expires_within_a_week(drill: Drill, tmp_path: Path) -> None:
+def test_a_certificate_that_expires_within_a_week_is_reported(drill: Drill, tmp_path: Path) -> None:
     before = drill.scrape()
     files = Authority(tmp_path, "ca").issue("secure", hosts=("secure",))
     data = {
@@ -183,7 +183,7 @@ def test_a_certificate_that_expires_within_a_week(drill: Drill, tmp_path: Path) 
         drill.diagnosed("MCPGatewayCertificateExpiring", "notAfter=", "tls.crt", NAME="secure")
 
 
-def test_tools_that_lost_their_label(drill: Drill) -> None:
+def test_tools_that_lost_their_label_are_reported(drill: Drill) -> None:
     kubectl = drill.shop.kubectl
     before = drill.scrape()
     tools = ("mcptool/orders", "mcptool/product-picture")
@@ -197,7 +197,7 @@ def test_tools_that_lost_their_label(drill: Drill) -> None:
     eventually(lambda: len(drill.shop.tools()) == 5, "the tools to be back")
 
 
-def test_an_operator_that_is_gone_and_a_catalog_that_somebody_broke(drill: Drill) -> None:
+def test_an_operator_without_pods_and_a_broken_catalog_are_reported(drill: Drill) -> None:
     kubectl = drill.shop.kubectl
     before = drill.scrape()
     with scaled(drill.system, OPERATOR):
@@ -213,7 +213,7 @@ def test_an_operator_that_is_gone_and_a_catalog_that_somebody_broke(drill: Drill
     drill.system.rollout(OPERATOR)
 
 
-def test_an_operator_that_cannot_start(drill: Drill) -> None:
+def test_an_operator_that_cannot_start_is_reported(drill: Drill) -> None:
     before = drill.scrape()
     variable = "MCP_OPERATOR_LOG_LEVEL"
     with scaled(drill.system, OPERATOR):
@@ -229,7 +229,7 @@ def test_an_operator_that_cannot_start(drill: Drill) -> None:
     drill.system.rollout(OPERATOR)
 
 
-def test_an_operator_that_may_not_write(drill: Drill) -> None:
+def test_an_operator_without_permission_to_write_is_reported(drill: Drill) -> None:
     kubectl = drill.shop.kubectl
     before = drill.scrape()
     alerts = ("MCPOperatorForbidden", "MCPOperatorReconcileErrors")
@@ -243,7 +243,7 @@ def test_an_operator_that_may_not_write(drill: Drill) -> None:
     kubectl.patch("mcpserver", "shop", {"spec": {"replicas": 1}})
 
 
-def test_a_webhook_that_does_not_answer(drill: Drill) -> None:
+def test_a_webhook_that_does_not_answer_is_reported(drill: Drill) -> None:
     kubectl = drill.shop.kubectl
     before = drill.scrape()
     with applied(kubectl, lost_webhook(kubectl.namespace)):
@@ -255,7 +255,7 @@ def test_a_webhook_that_does_not_answer(drill: Drill) -> None:
     kubectl.patch("mcpserver", "shop", {"spec": {"replicas": 1}})
 
 
-def test_operators_that_may_not_renew_the_lease(drill: Drill) -> None:
+def test_operators_without_permission_to_renew_the_lease_are_reported(drill: Drill) -> None:
     before = drill.scrape()
     with without(drill.system, "role", "mcp-operator-lease", "leases"):
         eventually(lambda: is_led(drill) is False, "no operator to lead")
