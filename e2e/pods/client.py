@@ -47,7 +47,7 @@ async def ask(
         text = await response.text()
         if response.content_type == "text/event-stream":  # of a call that takes long
             data = [line for line in text.splitlines() if line.startswith("data:")]
-            text = data[-1].removeprefix("data:")
+            text = data[-1].removeprefix("data:") if data else ""
         answer: dict[str, Any] = json.loads(text)
         return answer
 
