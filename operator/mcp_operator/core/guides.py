@@ -6,6 +6,9 @@ from typing import Final
 
 _FOLDER: Final = "https://github.com/mcp-operator/mcp-operator/blob/main/docs/how-to"
 
+CONNECT: Final = f"{_FOLDER}/connect-a-client.md"
+"""How to add the URL of an endpoint to an MCP client."""
+
 INSPECT: Final = f"{_FOLDER}/inspect-a-server.md"
 """How to install the extra `inspect`, and to use its commands."""
 

@@ -13,6 +13,7 @@ from typing import Final
 from aiohttp import HttpVersion11, web
 
 from mcp_operator.api.catalog import ServerSettings
+from mcp_operator.core import guides
 from mcp_operator.gateway.front.answer import Answer
 from mcp_operator.gateway.front.certificate import Certificate
 from mcp_operator.gateway.front.connection import Connection
@@ -44,8 +45,7 @@ PARTING_INTERVAL: Final = 0.05
 
 _FOR_PEOPLE: Final = (
     "This is the endpoint of an MCP server, which a browser cannot show. Add this URL to an MCP "
-    "client:\nhttps://github.com/mcp-operator/mcp-operator/blob/main/docs/how-to/"
-    "connect-a-client.md\n"
+    f"client:\n{guides.CONNECT}\n"
 )
 
 _NONE: Final[frozenset[str]] = frozenset()
