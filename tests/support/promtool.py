@@ -6,11 +6,14 @@ package `prometheus`, which is unpacked into the cache and not installed.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from support.provision import UnavailableError, cache_folder
 
@@ -29,6 +32,27 @@ def promtool() -> Path:
     if not unpacked.is_file():
         _unpack(unpacked)
     return unpacked
+
+
+def rule_tests(command: Path, tests: Mapping[str, Any], **rules: Any) -> tuple[str, bool]:
+    """Run `promtool test rules`; return its output, and whether all tests passed.
+
+    Args:
+        command: The path of promtool.
+        tests: The file of the tests.
+        rules: Rule files, by the name without `.yaml`.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, content in {**rules, "tests": tests}.items():
+            Path(scratch, f"{name}.yaml").write_text(json.dumps(content), encoding="utf-8")
+        done = subprocess.run(  # noqa: S603 - a command of our own
+            [command, "test", "rules", "tests.yaml"],
+            cwd=scratch,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    return done.stdout + done.stderr, done.returncode == 0
 
 
 def _unpack(target: Path) -> None:
