@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from mcp_operator.local.validation import validate
+
 TOOL = """\
 apiVersion: mcp-operator.dev/v1alpha1
 kind: MCPTool
@@ -69,3 +73,11 @@ def server(old: str = "", new: str = "", more: str = "") -> str:
 
 def schema(text: str) -> str:
     return tool(more=f"  inputSchema: {text}\n")
+
+
+def assert_reported(folder: Path, text: str, said: str) -> None:
+    """Fail unless `validate` reports a problem of a file with this place or text."""
+    file = folder / "a.yaml"
+    file.write_text(text, encoding="utf-8")
+    problems = [str(problem) for problem in validate([file]).problems]
+    assert [each for each in problems if f"a.yaml:{said}" in each or said in each], problems

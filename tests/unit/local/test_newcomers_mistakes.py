@@ -8,7 +8,7 @@ import pytest
 
 from mcp_operator.local.manifests import NothingFoundError
 from mcp_operator.local.validation import validate
-from support.newcomers import PROMPT, SERVER, TOOL, schema, server, tool
+from support.newcomers import PROMPT, SERVER, TOOL, assert_reported, schema, server, tool
 
 RESOURCE = """\
 apiVersion: mcp-operator.dev/v1alpha1
@@ -291,11 +291,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_reported_with_its_place_and_the_fix(mistake: str, tmp_path: Path) -> None:
-    text, said = MISTAKES[mistake]
-    file = tmp_path / "a.yaml"
-    file.write_text(text, encoding="utf-8")
-    problems = [str(problem) for problem in validate([file]).problems]
-    assert [each for each in problems if f"a.yaml:{said}" in each or said in each], problems
+    assert_reported(tmp_path, *MISTAKES[mistake])
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from mcp_operator.local.validation import validate
 from support.newcomers import (
     ENTRY,
     RESOURCE,
@@ -14,6 +13,7 @@ from support.newcomers import (
     SERVICE,
     TOOL,
     TWO_ARGUMENTS,
+    assert_reported,
     schema,
     server,
     tool,
@@ -169,8 +169,4 @@ MISTAKES: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_reported_with_its_place_and_the_fix(mistake: str, tmp_path: Path) -> None:
-    text, said = MISTAKES[mistake]
-    file = tmp_path / "a.yaml"
-    file.write_text(text, encoding="utf-8")
-    problems = [str(problem) for problem in validate([file]).problems]
-    assert [each for each in problems if f"a.yaml:{said}" in each or said in each], problems
+    assert_reported(tmp_path, *MISTAKES[mistake])
