@@ -42,11 +42,17 @@ class ClusterEnvironment:
 
     If the cluster has no nodes and runs the Deployment controller, the gateway is the Pod that the
     operator's Deployment creates. Otherwise, the gateway is a process beside the operator.
+
+    Attributes:
+        own_namespace: The namespace in a control plane of the demo's own. Two environments that
+            follow each other there need different ones, because a deletion takes a while.
     """
+
+    own_namespace = "demo"
 
     def __init__(self, cluster: Cluster, processes: Processes) -> None:
         own = isinstance(cluster, ControlPlane)
-        self.namespace = "demo" if own else f"mcp-demo-{uuid.uuid4().hex[:6]}"
+        self.namespace = self.own_namespace if own else f"mcp-demo-{uuid.uuid4().hex[:6]}"
         self.url = ""
         self._cluster = cluster
         self._processes = processes

@@ -18,13 +18,15 @@ from typing import Any
 import pytest
 
 from drill_environment import TOOL
-from integration.used_shop import CACHED, LIMITED, TASK, used_shop
+from integration.used_shop import CACHED, LIMITED, TASK, UsedShop, used_shop
 from support.controlplane import Cluster, ControlPlane
 from support.kustomize import MANIFESTS
 from support.promql import Sample, documented, evaluated, names
 from support.promtool import promtool
 from support.provision import UnavailableError
 from support.scrapes import BEGIN, Scrape, extended
+
+NAMESPACE = UsedShop.own_namespace
 
 MINUTE = BEGIN + 20
 """The minute of the evaluation; the calls begin at `BEGIN`."""
@@ -41,9 +43,9 @@ SHOWN: Mapping[str, Mapping[str, set[str] | frozenset[str]]] = {
     "mcp-operator": {
         "Requests by outcome": {"ok", "tool_error", "rejected"},
         "Requests, 95th percentile": {"initialize", "tools/call", "tools/list", "tasks/get"},
-        "Calls that failed, by tool": {f"demo/{TOOL}", "demo/search-products"},
-        "Calls, 95th percentile, by tool": {f"demo/{tool}" for tool in CALLED},
-        "Requests that wait for backends": {f"demo/{GATEWAY}"},
+        "Calls that failed, by tool": {f"{NAMESPACE}/{TOOL}", f"{NAMESPACE}/search-products"},
+        "Calls, 95th percentile, by tool": {f"{NAMESPACE}/{tool}" for tool in CALLED},
+        "Requests that wait for backends": {f"{NAMESPACE}/{GATEWAY}"},
         "Pods that do not serve their newest catalog": ZERO,
         "Reconciliations by result": {"MCPServer success"},
         "Reconciliations, 95th percentile": {"MCPServer"},
@@ -108,7 +110,7 @@ UNITS = {
 
 VARIABLES = {
     "mcp-operator": {"namespace": ".*"},
-    "mcp-server": {"namespace": "demo", "server": "shop"},
+    "mcp-server": {"namespace": NAMESPACE, "server": "shop"},
 }
 """The value of each variable, by dashboard. `.*` is the value of `All`."""
 

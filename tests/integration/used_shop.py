@@ -51,6 +51,8 @@ TAKES_TASKS: JsonObject = {
 class UsedShop(DrillEnvironment):
     """A DrillEnvironment whose server has authentication, limits, a cache and tasks."""
 
+    own_namespace = "used-shop"
+
     async def apply_samples(self) -> list[str]:
         """Apply the objects of the drills, and those that the clients use."""
         applied = await super().apply_samples()
